@@ -1,0 +1,1 @@
+"""Rules over a snapshot of events, which give findings."""

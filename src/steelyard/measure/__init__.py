@@ -1,0 +1,1 @@
+"""Load, calibration and evaluation of what runs."""

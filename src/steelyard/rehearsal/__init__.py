@@ -1,0 +1,1 @@
+"""A private real control plane with simulated or real nodes."""

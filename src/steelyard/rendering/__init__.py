@@ -1,0 +1,1 @@
+"""Plan to documents: Kubernetes objects, Terraform variables, dashboards, alert rules."""
