@@ -34,7 +34,7 @@ flushed, so a process killed at any byte spoils at most its own last line, which
 
 In `step` the six parts are whole microseconds and sum to `duration_us` exactly. The duration runs from the end of the
 previous step to the end of this one, so that consecutive steps of a rank leave no gap.
-"""
+"""  # noqa: E501 - a table
 
 from __future__ import annotations
 

@@ -2,112 +2,125 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
-from steelyard.findings import Finding
-from steelyard.telemetry.events import Event
+from steelyard.telemetry.chronicle import Chronicle
+from steelyard.telemetry.events import Event, EventReader
+from steelyard.telemetry.goodput import Life, goodput, microseconds, started_us, wasted_steps
+from steelyard.telemetry.records import Attempt, Goodput, Phase, Sample, Status, StepRow, Story
 
-Status = Literal["Starting", "Running", "Restarting", "Stopping", "Done", "Stopped", "Failed", "Lost"]
-"""Lost: the driver is gone and left no `run.end`."""
+__all__ = ["Attempt", "Goodput", "Phase", "Sample", "Status", "StepRow", "Story", "Teller", "tell"]
 
-
-@dataclass(frozen=True, slots=True)
-class StepRow:
-    """One optimizer step as rank 0 saw it. `t` is its end, in epoch seconds; parts are whole microseconds and sum to `duration_us`."""
-
-    t: float
-    attempt: int
-    step: int
-    duration_us: int
-    parts_us: dict[str, int]
-    loss: float | None
-    tokens: int
-    """Of all ranks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Phase:
-    name: str
-    start: float
-    end: float
-    writer: str
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One life of the worker group. `lost` says when and why it ended, if it was lost."""
-
-    number: int
-    start: float
-    from_step: int
-    lost: float | None = None
-    cause: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Goodput:
-    """The run's life in whole microseconds, by kind; the kinds sum to `life_us` exactly (facts: see docs/goodput.md)."""
-
-    life_us: int
-    productive_us: int
-    losses_us: dict[str, int]
-
-    @property
-    def ratio(self) -> float | None:
-        """Productive share of the life; None before there is any life."""
-        return self.productive_us / self.life_us if self.life_us else None
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    t: float
-    writer: str
-    rss_bytes: int
-    cpu_seconds: float
-    host_used_bytes: int
-    host_total_bytes: int
-    gpus: tuple[dict[str, float], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """Everything that is known of a run. Times are epoch seconds; what is not known is None, never 0."""
-
-    run: str
-    workload: str
-    team: str | None
-    status: Status
-    reason: str
-    started: float
-    ended: float | None
-    workers: int
-    goal_steps: int | None
-    parameters: int | None
-    tokens_per_step: int | None
-    attempts: tuple[Attempt, ...]
-    phases: tuple[Phase, ...]
-    steps: tuple[StepRow, ...]
-    """Every step of every attempt, in order of time; a step done again appears again."""
-    wasted_steps: int
-    checkpoints: tuple[Event, ...]
-    evaluations: tuple[Event, ...]
-    samples: tuple[Sample, ...]
-    findings: tuple[Finding, ...]
-    goodput: Goodput
-    tokens_per_second: float | None
-    """Over the last 20 steps."""
-    mfu: float | None
-    first_step_after: float | None
-    """Seconds from the command to the end of the first step."""
-    cpu_seconds: float | None
-    price_micro_hour: int | None
-    torn_lines: int = 0
-    logs: tuple[Path, ...] = field(default=())
+ENDINGS: dict[str, Status] = {"done": "Done", "stopped": "Stopped", "failed": "Failed"}
+RECENT_STEPS = 20
+"""Speeds are told over so many last steps."""
 
 
 def tell(run_folder: Path, *, now: float, alive: bool) -> Story:
     """Read a run's folder and say what happened. `alive`: whether its driver holds the lock; `now` ends an open life."""
-    raise NotImplementedError
+    return Teller(run_folder).tell(now, alive)
+
+
+class Teller:
+    """Tells one run again and again, and reads only what was appended since the last time."""
+
+    def __init__(self, run_folder: Path) -> None:
+        self._folder = run_folder
+        self._reader = EventReader(run_folder)
+        self._chronicle = Chronicle()
+
+    def tell(self, now: float, alive: bool) -> Story:
+        """The story as of `now` (epoch seconds)."""
+        self._chronicle.add(self._reader.new())
+        logs = tuple(sorted((self._folder / "logs").glob("*.log")))
+        return story_of(self._chronicle, self._folder.name, now, alive, torn_lines=self._reader.torn_lines, logs=logs)
+
+
+def story_of(chronicle: Chronicle, run: str, now: float, alive: bool, *, torn_lines: int = 0, logs: tuple[Path, ...] = ()) -> Story:
+    """The story that `chronicle` tells. Pure."""
+    lives = lives_of(chronicle, now, alive)
+    lost_us = [microseconds(t) for t in chronicle.lost]
+    bad_ends = [life.end_us for life in lives if life.ending in ("stopped", "failed", "died")]
+    checkpoints = tuple(chronicle.kept["checkpoint"])
+    wasted = wasted_steps(chronicle.steps, checkpoints[-1]["step"] if checkpoints else 0, lost_us + bad_ends)
+    start, train = _last(chronicle.kept["run.start"]), _last(chronicle.kept["train.start"])
+    started = lives[0].start_us / 1e6 if lives else now
+    status, reason = status_of(chronicle, alive)
+    speed = tokens_per_second(chronicle.steps[-RECENT_STEPS:])
+    return Story(
+        run=run, workload=start.get("workload") or run.rpartition("-")[0], team=start.get("team"), status=status, reason=reason,
+        started=started, ended=None if alive and status not in ENDINGS.values() else _ended(lives), workers=start.get("workers") or 0,
+        goal_steps=train.get("steps"), parameters=train.get("parameters"), tokens_per_step=train.get("tokens_per_step"),
+        attempts=tuple(chronicle.attempts), phases=tuple(chronicle.phases), steps=tuple(chronicle.steps), wasted_steps=sum(wasted),
+        checkpoints=checkpoints, evaluations=tuple(chronicle.kept["evaluation"]), metrics=tuple(chronicle.kept["metric"]),
+        samples=tuple(chronicle.samples), findings=tuple(chronicle.findings),
+        goodput=goodput(lives, chronicle.steps, wasted, lost_us, chronicle.outside_steps),
+        tokens_per_second=speed, mfu=model_flops_utilisation(speed, train, chronicle.world),
+        first_step_after=chronicle.steps[0].t - started if chronicle.steps else None,
+        cpu_seconds=sum(over + present for over, present in chronicle.cpu.values()) if chronicle.cpu else None,
+        price_micro_hour=start.get("price_micro_hour"), torn_lines=torn_lines + chronicle.unreadable, logs=logs,
+    )
+
+
+def lives_of(chronicle: Chronicle, now: float, alive: bool) -> tuple[Life, ...]:
+    """The lives of the run's driver. One that died without a word lasted until the last event that anybody wrote."""
+    starts = [float(event["t"]) for event in chronicle.kept["run.start"]] or chronicle.times[:1]
+    lives: list[Life] = []
+    for index, start in enumerate(starts):
+        until = starts[index + 1] if index + 1 < len(starts) else None
+        # The checks may have begun before `run.start` could be written.
+        checks = [phase.start for phase in chronicle.phases
+                  if phase.writer == "driver" and start <= phase.end and (until is None or phase.end < until)]
+        begin = max(microseconds(min([start, *checks])), lives[-1].end_us if lives else 0)
+        lives.append(_life(chronicle, begin, (start, until), now if alive else None))
+    return tuple(lives)
+
+
+def _life(chronicle: Chronicle, begin_us: int, between: tuple[float, float | None], alive_at: float | None) -> Life:
+    start, until = between
+    ends = [event for event in chronicle.kept["run.end"] if start <= event["t"] and (until is None or event["t"] < until)]
+    if ends:
+        return Life(begin_us, max(begin_us, microseconds(ends[0]["t"])), ends[0]["status"])
+    if until is None and alive_at is not None:
+        return Life(begin_us, max(begin_us, microseconds(alive_at)), "open")
+    return Life(begin_us, max(begin_us, microseconds(chronicle.last_before(until))), "died")
+
+
+def status_of(chronicle: Chronicle, alive: bool) -> tuple[Status, str]:
+    """The one word, and the reason beside it."""
+    start = _last(chronicle.kept["run.start"]).get("t", 0.0)
+    ends = [event for event in chronicle.kept["run.end"] if event["t"] >= start]
+    stops = [event for event in chronicle.kept["stop.request"] if event["t"] >= start]
+    lost = [attempt for attempt in chronicle.attempts if attempt.lost is not None and attempt.lost >= start]
+    last_step_us = started_us(chronicle.steps[-1]) if chronicle.steps else 0
+    if ends:
+        return ENDINGS[ends[-1]["status"]], str(ends[-1].get("reason") or "")
+    if not alive:
+        return "Lost", "its driver is gone and did not say why"
+    if stops:
+        return "Stopping", str(stops[-1].get("reason") or "")
+    if lost and last_step_us < microseconds(lost[-1].lost or 0):
+        return "Restarting", lost[-1].cause
+    return ("Running" if last_step_us >= microseconds(start) else "Starting"), ""
+
+
+def tokens_per_second(steps: Sequence[StepRow]) -> float | None:
+    """Tokens of all ranks a second over `steps`; None without any."""
+    duration_us = sum(row.duration_us for row in steps)
+    return sum(row.tokens for row in steps) * 1e6 / duration_us if duration_us else None
+
+
+def model_flops_utilisation(speed: float | None, train: Event, world: int) -> float | None:
+    """Share (0-1) of the devices' peak that the model's own arithmetic takes; None when the peak is not known."""
+    peak, per_token = train.get("peak_flops"), train.get("flops_per_token")
+    return speed * per_token / (peak * world) if speed is not None and peak and per_token else None
+
+
+def _ended(lives: Sequence[Life]) -> float | None:
+    return lives[-1].end_us / 1e6 if lives else None
+
+
+def _last(events: Sequence[Event]) -> dict[str, Any]:
+    return events[-1] if events else {}
