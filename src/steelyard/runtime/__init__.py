@@ -1,0 +1,1 @@
+"""What runs inside workloads. Light: the standard library and telemetry; torch, Ray and transformers where a recipe needs them."""
