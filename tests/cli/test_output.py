@@ -7,7 +7,10 @@ import yaml
 from steelyard.cli.output import Column, Format, Record, duration, has_color, next_command, percent, show, size, table_lines, text
 
 COLUMNS = (Column("NAME", "name"), Column("STATUS", "status"), Column("STEP", "step", right=True), Column("TEAM", "team", wide=True))
-RUNS: list[Record] = [{"name": "a-1", "status": "Done", "step": 200, "team": "nlp"}, {"name": "longer-12", "status": "Lost", "step": None, "team": None}]
+RUNS: list[Record] = [
+    {"name": "a-1", "status": "Done", "step": 200, "team": "nlp"},
+    {"name": "longer-12", "status": "Lost", "step": None, "team": None},
+]
 
 
 def test_a_table_is_aligned_and_prints_a_dash_for_what_is_not_known() -> None:
