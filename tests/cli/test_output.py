@@ -4,7 +4,7 @@ import json
 import pytest
 import yaml
 
-from steelyard.cli.output import Column, Format, Record, duration, has_color, next_command, percent, show, size, table_lines, text
+from steelyard.cli.output import Column, Format, Record, has_color, next_command, percent, show, table_lines, text
 
 COLUMNS = (Column("NAME", "name"), Column("STATUS", "status"), Column("STEP", "step", right=True), Column("TEAM", "team", wide=True))
 RUNS: list[Record] = [
@@ -68,11 +68,5 @@ def test_colour_needs_a_terminal_and_gives_way_to_no_color(monkeypatch: pytest.M
     assert not has_color(Terminal())
 
 
-def test_durations_read_in_two_units() -> None:
-    assert [duration(seconds) for seconds in (0.34, 42, 59.7, 185)] == ["0.3s", "42s", "1m00s", "3m05s"]
-    assert [duration(seconds) for seconds in (7800, 270_000)] == ["2h10m", "3d03h"]
-
-
-def test_sizes_and_shares_read_as_people_write_them() -> None:
-    assert [size(512), size(11.4 * 2**20), size(2.1 * 2**30), size(3 * 2**40)] == ["512 B", "11.4 MiB", "2.1 GiB", "3.0 TiB"]
-    assert percent(0.584) == "58%"
+def test_a_small_share_is_not_a_bare_zero() -> None:
+    assert [percent(ratio) for ratio in (0.584, 0.004, 0.0, 1.0)] == ["58%", "<1%", "0%", "100%"]

@@ -2,7 +2,7 @@
 
 A command hands over records, which are plain mappings of JSON values, and the columns to show of them:
 
-    COLUMNS = (Column("NAME", "name"), Column("STATUS", "status"), Column("AGE", "age_s", duration), Column("TEAM", "team", wide=True))
+    COLUMNS = (Column("NAME", "name"), Column("STATUS", "status"), Column("AGE", "age_s", format_duration), Column("TEAM", "team", wide=True))
 
     def get(output: OutputOption = Format.table) -> None:
         show([{"name": "a-1", "status": "Done", "age_s": 12.0, "team": None}], COLUMNS, output)
@@ -152,31 +152,8 @@ def next_command(*commands: str) -> None:
         say(f"next: {'      '.join(shown)}")
 
 
-def duration(seconds: float) -> str:
-    """`0.3s`, `42s`, `3m05s`, `2h10m`, `3d04h`."""
-    if seconds < 10:
-        return f"{seconds:.1f}s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02}s"
-    if whole < 86_400:
-        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
-    return f"{whole // 86_400}d{whole % 86_400 // 3600:02}h"
-
-
-def size(count: float) -> str:
-    """Bytes in powers of 1024: `512 B`, `11.4 MiB`, `2.1 GiB`."""
-    if count < 1024:
-        return f"{count:.0f} B"
-    for unit in ("KiB", "MiB", "GiB"):
-        count /= 1024
-        if count < 1024:
-            return f"{count:.1f} {unit}"
-    return f"{count / 1024:.1f} TiB"
-
-
 def percent(ratio: float) -> str:
-    """A ratio of 0 to 1 as `58%`."""
+    """A ratio of 0 to 1 as `58%`; a little is `<1%`, never a bare 0%. Other figures: `steelyard.units.format_*`."""
+    if 0 < ratio < 0.005:
+        return "<1%"
     return f"{ratio * 100:.0f}%"
