@@ -1,4 +1,4 @@
 """What is measured. Events as JSON lines are the source of truth; metrics, stories and goodput derive from them.
 
-Standard library and prometheus-client only: this package runs inside every worker.
+Standard library, psutil and prometheus-client only: this package runs inside every worker.
 """

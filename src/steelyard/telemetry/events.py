@@ -67,8 +67,16 @@ class EventWriter:
 
     def write(self, kind: str, **fields: Any) -> None:
         """Append one event of `kind`. The line is on its way to the disk when this returns (no fsync)."""
-        event = {"t": round(self._clock(), 6), "kind": kind, "run": self._run, "writer": self._writer, "attempt": self._attempt}
-        os.write(self._file, json.dumps(event | fields, separators=(",", ":")).encode() + b"\n")
+        self.append(self.line(kind, self._clock(), fields))
+
+    def line(self, kind: str, t: float, fields: dict[str, Any]) -> bytes:
+        """One event of `kind` at `t` (epoch seconds) as it is written. A `t` in `fields` has the last word."""
+        event = {"t": round(t, 6), "kind": kind, "run": self._run, "writer": self._writer, "attempt": self._attempt}
+        return json.dumps(event | fields, separators=(",", ":")).encode() + b"\n"
+
+    def append(self, lines: bytes) -> None:
+        """Append whole lines with one `write`."""
+        os.write(self._file, lines)
 
     def close(self) -> None:
         os.close(self._file)

@@ -1,0 +1,96 @@
+"""The step recorder: what a training loop uses to say where the time of each step went. Runs inside every worker.
+
+    recorder = StepRecorder(writer)
+    for step, batch in enumerate(batches, start=1):
+        recorder.mark("data")
+        loss = forward_and_backward(batch)
+        recorder.mark("compute")
+        optimizer.step()
+        recorder.mark("optimizer")
+        recorder.end_step(step, loss, tokens, data_bytes)
+
+`mark` says what the time since the last mark was spent on; what nobody marked is `other`. Marks are cheaper than nested
+blocks, and leave no time between them: the parts are whole microseconds and sum to the step exactly.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+from steelyard.telemetry.events import STEP_PARTS, EventWriter
+
+FLUSH_EVERY_US = 200_000
+"""Shorter steps are written together, so that a kill loses no more than this much of them."""
+
+
+def no_background() -> int:
+    """No other thread measures anything."""
+    return 0
+
+
+class StepRecorder:
+    """Measures the steps of one rank and writes a `step` event for each.
+
+    The first step begins when the recorder is made; call `begin` when the loop starts later. `background` gives the CPU
+    nanoseconds that other telemetry threads of this process have used so far, which count as the recorder's own.
+    """
+
+    def __init__(self, writer: EventWriter, clock: Callable[[], int] = time.perf_counter_ns, wall: Callable[[], float] = time.time,
+                 *, cpu: Callable[[], int] = time.thread_time_ns, background: Callable[[], int] = no_background) -> None:
+        self._writer, self._clock, self._wall, self._cpu, self._background = writer, clock, wall, cpu, background
+        self._lines: list[bytes] = []
+        self._told_bad_loss = False
+        self._flushed_us = clock() // 1000
+        self.begin()
+
+    def begin(self) -> None:
+        """The next step starts now."""
+        self._end_us = self._at_us = self._clock() // 1000
+        self._parts = dict.fromkeys(STEP_PARTS, 0)
+        self._own_ns = -self._background()
+
+    def mark(self, part: str) -> None:
+        """The time since the last mark went to `part`, one of `STEP_PARTS`."""
+        cpu = self._cpu()
+        now = self._clock() // 1000
+        self._parts[part] += now - self._at_us
+        self._at_us = now
+        self._own_ns += self._cpu() - cpu
+
+    def end_step(self, step: int, loss: float | None, tokens: int, data_bytes: int = 0) -> None:
+        """The step is over. `tokens` and `data_bytes` are this rank's; a loss of None was not looked at."""
+        cpu = self._cpu()
+        now = self._clock() // 1000
+        self._parts["other"] += now - self._at_us
+        fields = {
+            "step": step, "duration_us": now - self._end_us, **{f"{part}_us": spent for part, spent in self._parts.items()},
+            "loss": self._finite(step, loss), "tokens": tokens, "data_bytes": data_bytes,
+            "recorder_us": (self._own_ns + self._background()) // 1000,
+        }
+        self._end_us = self._at_us = now
+        self._parts = dict.fromkeys(STEP_PARTS, 0)
+        self._own_ns = -self._background()
+        self._lines.append(self._writer.line("step", self._wall(), fields))
+        if now - self._flushed_us >= FLUSH_EVERY_US:
+            self.flush()
+            self._flushed_us = now
+        self._own_ns += self._cpu() - cpu
+
+    def flush(self) -> None:
+        """Write what is held back. Call it when the loop ends, and before anything that may take long."""
+        if self._lines:
+            self._writer.append(b"".join(self._lines))
+            self._lines.clear()
+
+    def _finite(self, step: int, loss: float | None) -> float | None:
+        """The loss, or None for NaN and infinity, which JSON cannot hold; the first is told as a finding."""
+        if loss is None or math.isfinite(loss):
+            return loss
+        if not self._told_bad_loss:
+            self._told_bad_loss = True
+            self._writer.write(
+                "finding", rule="loss-not-finite", severity="error", object="loss", message=f"the loss of step {step} is {loss}",
+                evidence="from here on the weights hold no number", next_step="lower the learning rate, or clip gradients")
+        return None
