@@ -2,7 +2,7 @@
 
 A command hands over records, which are plain mappings of JSON values, and the columns to show of them:
 
-    COLUMNS = (Column("NAME", "name"), Column("STATUS", "status"), Column("AGE", "age_s", format_duration), Column("TEAM", "team", wide=True))
+    COLUMNS = (Column("NAME", "name"), Column("STATUS", "status"), Column("AGE", "age_s", format_duration), Column("TEAM", "team", True))
 
     def get(output: OutputOption = Format.table) -> None:
         show([{"name": "a-1", "status": "Done", "age_s": 12.0, "team": None}], COLUMNS, output)
@@ -17,6 +17,7 @@ Only typer is imported at the top, so that `steelyard --help` stays light.
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -97,7 +98,16 @@ def show_data(data: Any, output: Format) -> None:
 
         write(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
     else:
-        write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+        write(json.dumps(strict_json(data), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def strict_json(data: Any) -> Any:
+    """The same with null for what JSON has no word for (a loss that is not a number), so that every reader takes it."""
+    if isinstance(data, float):
+        return data if math.isfinite(data) else None
+    if isinstance(data, Mapping):
+        return {key: strict_json(value) for key, value in data.items()}
+    return [strict_json(value) for value in data] if isinstance(data, list | tuple) else data
 
 
 def table_lines(records: Sequence[Record], columns: Sequence[Column], *, color: bool = False) -> list[str]:
