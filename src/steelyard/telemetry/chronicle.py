@@ -27,6 +27,7 @@ class Chronicle:
     """Of every event."""
     kept: dict[str, list[Event]] = field(default_factory=lambda: {kind: [] for kind in KEPT})
     world: int = 1
+    """Ranks, as the driver started them."""
     steps: list[StepRow] = field(default_factory=list)
     phases: list[Phase] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
@@ -70,16 +71,17 @@ def is_rank_0(event: Event) -> bool:
     return str(event["writer"]).startswith("rank-0.")
 
 
-def _train_start(chronicle: Chronicle, _t: float, event: Event) -> None:
-    starts = chronicle.kept["run.start"]
-    chronicle.world = int(event.get("world") or (starts[-1]["workers"] if starts else 1))
+def _run_start(chronicle: Chronicle, _t: float, event: Event) -> None:
+    chronicle.world = max(int(event["workers"]), 1)
 
 
 def _step(chronicle: Chronicle, t: float, event: Event) -> None:
     if is_rank_0(event):
         parts = {part: int(event[f"{part}_us"]) for part in STEP_PARTS}
-        tokens = int(event["tokens"]) * chronicle.world  # ranks share a batch evenly
-        chronicle.steps.append(StepRow(t, event["attempt"], int(event["step"]), int(event["duration_us"]), parts, event["loss"], tokens))
+        world = chronicle.world  # ranks share a batch evenly, so rank 0 speaks for all
+        chronicle.steps.append(StepRow(
+            t, event["attempt"], int(event["step"]), int(event["duration_us"]), parts, event["loss"],
+            tokens=int(event["tokens"]) * world, data_bytes=int(event["data_bytes"]) * world, recorder_us=int(event["recorder_us"])))
 
 
 def _phase(chronicle: Chronicle, t: float, event: Event) -> None:
@@ -125,6 +127,6 @@ def _finding(chronicle: Chronicle, _t: float, event: Event) -> None:
 
 
 _READERS = {
-    "train.start": _train_start, "step": _step, "phase": _phase, "attempt.start": _attempt_start, "attempt.lost": _attempt_lost,
+    "run.start": _run_start, "step": _step, "phase": _phase, "attempt.start": _attempt_start, "attempt.lost": _attempt_lost,
     "checkpoint": _saved, "restore": _restored, "sample": _sample, "finding": _finding,
 }

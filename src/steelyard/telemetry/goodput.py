@@ -7,10 +7,11 @@ them; each microsecond goes to one kind. docs/goodput.md explains the kinds to p
 from __future__ import annotations
 
 import statistics
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from typing import Literal
 
 from steelyard.telemetry.records import Goodput, StepRow
@@ -62,68 +63,75 @@ def goodput(lives: Sequence[Life], steps: Sequence[StepRow], wasted: Sequence[bo
     which workers were lost; `known` are intervals whose kind is known wherever they lie outside of steps.
     """
     spent: Counter[str] = Counter()
-    ends = [microseconds(row.t) for row in steps]
+    ends, apart = [microseconds(row.t) for row in steps], _apart(known)
     for index, life in enumerate(lives):
         first = bisect_left(ends, life.start_us) if index else 0
         last = bisect_left(ends, lives[index + 1].start_us) if index + 1 < len(lives) else len(steps)
         died = [life.end_us] if life.ending == "died" else []
         losses = sorted([t for t in lost_us if life.start_us <= t <= life.end_us] + died)
-        spent += _spend_life(life, steps[first:last], wasted[first:last], losses, known)
+        _Gaps(spent, losses, apart).spend_life(life, steps[first:last], wasted[first:last])
     return Goodput(sum(life.end_us - life.start_us for life in lives), spent["productive"], {kind: spent[kind] for kind in LOSSES})
 
 
-def _spend_life(life: Life, steps: Sequence[StepRow], wasted: Sequence[bool], losses: Sequence[int],
-                known: Sequence[Interval]) -> Counter[str]:
-    spent: Counter[str] = Counter()
-    cursor, kind = life.start_us, "start-up"
-    for row, is_wasted in zip(steps, wasted, strict=True):
-        # Clipped to what is left of the life, so that a clock which was set back cannot count time twice.
-        end = min(max(microseconds(row.t), cursor), life.end_us)
-        start = max(cursor, end - row.duration_us)
-        spent += _spend_gap(cursor, start, kind, losses, known)
-        spent += Counter({"wasted": end - start}) if is_wasted else _spend_step(row, end - start)
-        lost_inside = any(start < t < end for t in losses)
-        cursor, kind = end, "recovery" if lost_inside else "other"
-    return spent + _spend_gap(cursor, life.end_us, kind, losses, known)
-
-
-def _spend_step(row: StepRow, width: int) -> Counter[str]:
-    """`width` microseconds of a step by its parts; what the parts do not explain is `other`."""
-    spent: Counter[str] = Counter()
-    left = width
-    for part in (*PRODUCTIVE_PARTS, "data", "checkpoint"):
-        taken = min(max(row.parts_us.get(part, 0), 0), left)
-        spent["productive" if part in PRODUCTIVE_PARTS else part] += taken
-        left -= taken
-    spent["other"] += left
-    return spent
-
-
-def _spend_gap(start: int, end: int, kind: str, losses: Sequence[int], known: Sequence[Interval]) -> Counter[str]:
-    """The time between two steps. Where workers were lost in it, an unfinished step was wasted before, and recovery follows."""
-    spent: Counter[str] = Counter()
-    if start == end:
-        return spent
-    cuts = [t for t in losses if start <= t <= end]
-    for a, b in zip([start, *cuts], [*cuts, end], strict=True):
-        before_loss = b in cuts and kind == "other"
-        spent += _spend_known(a, b, "wasted" if before_loss else kind, known)
-        kind = "recovery" if cuts else kind
-    return spent
-
-
-def _spend_known(start: int, end: int, kind: str, known: Sequence[Interval]) -> Counter[str]:
-    """`start` to `end` is of `kind`, but for the intervals whose kind is known."""
-    spent: Counter[str] = Counter()
-    cursor = start
+def _apart(known: Sequence[Interval]) -> tuple[Interval, ...]:
+    """The intervals in order of time, and no two at once: an earlier one keeps what both claim."""
+    apart: list[Interval] = []
     for interval in sorted(known, key=lambda interval: interval.start_us):
-        a, b = max(interval.start_us, cursor), min(interval.end_us, end)
-        if a < b:
-            spent[kind] += a - cursor
-            spent[interval.kind] += b - a
-            cursor = b
-    spent[kind] += end - cursor
-    return spent
+        start = max(interval.start_us, apart[-1].end_us if apart else interval.start_us)
+        if start < interval.end_us:
+            apart.append(Interval(interval.kind, start, interval.end_us))
+    return tuple(apart)
+
+
+@dataclass(slots=True)
+class _Gaps:
+    """Tiles one life and adds what it finds to `spent`."""
+
+    spent: Counter[str]
+    losses: Sequence[int]
+    known: tuple[Interval, ...]
+
+    def spend_life(self, life: Life, steps: Sequence[StepRow], wasted: Sequence[bool]) -> None:
+        cursor, kind = life.start_us, "start-up"
+        for row, is_wasted in zip(steps, wasted, strict=True):
+            # Clipped to what is left of the life, so that a clock which was set back cannot count time twice.
+            end = min(max(microseconds(row.t), cursor), life.end_us)
+            start = max(cursor, end - row.duration_us)
+            self.spend_gap(cursor, start, kind)
+            if is_wasted:
+                self.spent["wasted"] += end - start
+            else:
+                self.spend_step(row, end - start)
+            cursor, kind = end, "recovery" if any(start < t < end for t in self.losses) else "other"
+        self.spend_gap(cursor, life.end_us, kind)
+
+    def spend_step(self, row: StepRow, width: int) -> None:
+        """`width` microseconds of a step by its parts; what the parts do not explain is `other`."""
+        left = width
+        for part in (*PRODUCTIVE_PARTS, "data", "checkpoint"):
+            taken = min(max(row.parts_us.get(part, 0), 0), left)
+            self.spent["productive" if part in PRODUCTIVE_PARTS else part] += taken
+            left -= taken
+        self.spent["other"] += left
+
+    def spend_gap(self, start: int, end: int, kind: str) -> None:
+        """The time between two steps. Where workers were lost in it, an unfinished step was wasted before, and recovery follows."""
+        if start == end:
+            return
+        for loss in (t for t in self.losses if start <= t <= end):
+            self.spend_known(start, loss, "wasted" if kind == "other" else kind)
+            start, kind = loss, "recovery"
+        self.spend_known(start, end, kind)
+
+    def spend_known(self, start: int, end: int, kind: str) -> None:
+        """`start` to `end` is of `kind`, but for the intervals whose kind is known."""
+        first = bisect_right(self.known, start, key=lambda interval: interval.end_us)
+        for interval in takewhile(lambda interval: interval.start_us < end, islice(self.known, first, None)):
+            a, b = max(interval.start_us, start), min(interval.end_us, end)
+            self.spent[kind] += a - start
+            self.spent[interval.kind] += b - a
+            start = b
+        self.spent[kind] += end - start
 
 
 def wasted_steps(steps: Sequence[StepRow], saved_step: int, losses_us: Sequence[int]) -> tuple[bool, ...]:

@@ -25,6 +25,10 @@ class StepRow:
     loss: float | None
     tokens: int
     """Of all ranks."""
+    data_bytes: int = 0
+    """Read by all ranks for this step."""
+    recorder_us: int = 0
+    """CPU time that telemetry itself took in rank 0's process during this step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +98,6 @@ class Story:
     wasted_steps: int
     checkpoints: tuple[Event, ...]
     evaluations: tuple[Event, ...]
-    metrics: tuple[Event, ...]
-    """What the user's own script reported."""
     samples: tuple[Sample, ...]
     findings: tuple[Finding, ...]
     goodput: Goodput
@@ -105,6 +107,10 @@ class Story:
     first_step_after: float | None
     """Seconds from the command to the end of the first step."""
     cpu_seconds: float | None
+    """Of all ranks and attempts."""
     price_micro_hour: int | None
     torn_lines: int = 0
     logs: tuple[Path, ...] = field(default=())
+    metrics: tuple[Event, ...] = ()
+    """What the user's own script reported."""
+    cpu_seconds_by_rank: dict[str, float] = field(default_factory=dict)

@@ -47,6 +47,7 @@ def story_of(chronicle: Chronicle, run: str, now: float, alive: bool, *, torn_li
     wasted = wasted_steps(chronicle.steps, checkpoints[-1]["step"] if checkpoints else 0, lost_us + bad_ends)
     start, train = _last(chronicle.kept["run.start"]), _last(chronicle.kept["train.start"])
     started = lives[0].start_us / 1e6 if lives else now
+    cpu = cpu_seconds_by_rank(chronicle)
     status, reason = status_of(chronicle, alive)
     speed = tokens_per_second(chronicle.steps[-RECENT_STEPS:])
     return Story(
@@ -59,7 +60,7 @@ def story_of(chronicle: Chronicle, run: str, now: float, alive: bool, *, torn_li
         goodput=goodput(lives, chronicle.steps, wasted, lost_us, chronicle.outside_steps),
         tokens_per_second=speed, mfu=model_flops_utilisation(speed, train, chronicle.world),
         first_step_after=chronicle.steps[0].t - started if chronicle.steps else None,
-        cpu_seconds=sum(over + present for over, present in chronicle.cpu.values()) if chronicle.cpu else None,
+        cpu_seconds=sum(cpu.values()) if cpu else None, cpu_seconds_by_rank=cpu,
         price_micro_hour=start.get("price_micro_hour"), torn_lines=torn_lines + chronicle.unreadable, logs=logs,
     )
 
@@ -104,6 +105,15 @@ def status_of(chronicle: Chronicle, alive: bool) -> tuple[Status, str]:
     if lost and last_step_us < microseconds(lost[-1].lost or 0):
         return "Restarting", lost[-1].cause
     return ("Running" if last_step_us >= microseconds(start) else "Starting"), ""
+
+
+def cpu_seconds_by_rank(chronicle: Chronicle) -> dict[str, float]:
+    """CPU seconds that each rank's processes have taken over all attempts, as far as samples tell."""
+    spent: dict[str, float] = {}
+    for writer, (over, present) in chronicle.cpu.items():
+        rank = writer.removeprefix("rank-").partition(".")[0]
+        spent[rank] = spent.get(rank, 0.0) + over + present
+    return spent
 
 
 def tokens_per_second(steps: Sequence[StepRow]) -> float | None:
