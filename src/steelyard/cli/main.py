@@ -217,7 +217,7 @@ def report_crash(error: BaseException, where: Home) -> int:
 def write_crash(trace: str, where: Home) -> Path:
     """Keep `trace` in a new file, readable by the user only, with the command that led to it."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    path = private_folder(where.state / "crashes") / f"{stamp}-{os.getpid()}.txt"
+    path = private_folder(private_folder(where.state) / "crashes") / f"{stamp}-{os.getpid()}.txt"
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(file, "w", encoding="utf-8", errors="replace") as crash:
         crash.write(f"steelyard {__version__}, Python {sys.version.split()[0]}, {sys.platform}\n{' '.join(sys.argv)}\n\n{trace}")
