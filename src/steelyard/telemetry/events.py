@@ -52,6 +52,9 @@ PHASES = ("check", "cluster", "workers", "imports", "data", "model", "compile")
 
 STEP_PARTS = ("data", "compute", "communication", "optimizer", "checkpoint", "other")
 
+LATEST = 1e11
+"""No event is as late as that, in epoch seconds; neither is NaN."""
+
 Event = dict[str, Any]
 """`t` (epoch seconds, float), `kind`, `run`, `writer`, `attempt` (from 1), and the fields of the kind."""
 
@@ -125,9 +128,12 @@ def parse_event(line: bytes) -> Event | None:
     """One line as an event, or None when it is torn or not an event."""
     try:
         event = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return event if isinstance(event, dict) and isinstance(event.get("t"), int | float) and "kind" in event else None
+    if not isinstance(event, dict) or not isinstance(event.get("kind"), str):
+        return None
+    t = event.get("t")
+    return event if isinstance(t, int | float) and not isinstance(t, bool) and abs(t) < LATEST else None
 
 
 def read_events(run_folder: Path) -> list[Event]:

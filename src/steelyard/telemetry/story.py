@@ -95,7 +95,7 @@ def status_of(chronicle: Chronicle, alive: bool) -> tuple[Status, str]:
     ends = [event for event in chronicle.kept["run.end"] if event["t"] >= start]
     stops = [event for event in chronicle.kept["stop.request"] if event["t"] >= start]
     lost = [attempt for attempt in chronicle.attempts if attempt.lost is not None and attempt.lost >= start]
-    last_step_us = started_us(chronicle.steps[-1]) if chronicle.steps else 0
+    last_step_us = started_us(chronicle.steps[-1]) if chronicle.steps else -1
     if ends:
         return ENDINGS[ends[-1]["status"]], str(ends[-1].get("reason") or "")
     if not alive:
