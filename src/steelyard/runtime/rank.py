@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from steelyard.runtime.corpus import DataError
 from steelyard.runtime.spec import TrainSpec
 from steelyard.runtime.worker import Worker, become
-from steelyard.telemetry.sampler import Sampler
 
 if TYPE_CHECKING:
     import torch
@@ -34,13 +33,11 @@ def run_rank(spec: TrainSpec, run_folder: Path, rank: int, world_size: int, atte
         me = Worker(spec, run_folder, rank, world_size, attempt, device)
         me.events.write("worker.start", rank=rank, world=world_size, pid=os.getpid(), host=os.uname().nodename)
         me.events.write("phase", name="workers", start=group_started)
-        sampler = Sampler(me.events)
-        sampler.start()
         try:
-            see_each_other(me)
-            carry_out(me)
+            with me.sampler:
+                see_each_other(me)
+                carry_out(me)
         finally:
-            sampler.stop()
             me.close()
 
 
@@ -50,7 +47,7 @@ def carry_out(me: Worker) -> None:
     try:
         (run_script if me.spec.recipe == "custom" else run_recipe)(me)
     except Exception as error:  # the edge of the worker process: what went wrong becomes an event, then travels on
-        me.events.write("worker.end", rank=me.rank, status="failed", error=describe(error))
+        me.events.write("worker.end", rank=me.rank, status="failed", error=describe(error), peer_lost=is_peer_lost(error))
         traceback.print_exc()
         raise
     me.events.write("worker.end", rank=me.rank, status="done", step=me.step)
@@ -92,6 +89,12 @@ def pick_device(spec: TrainSpec) -> torch.device:
     import torch  # noqa: PLC0415
 
     return torch.device("cuda", torch.cuda.current_device()) if spec.gpus_per_worker else torch.device("cpu")
+
+
+def is_peer_lost(error: Exception) -> bool:
+    """Whether this rank failed only because another one vanished: the collective libraries say so in words."""
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(word in text for word in ("gloo", "nccl", "connection closed", "connection reset"))
 
 
 def describe(error: Exception) -> str:

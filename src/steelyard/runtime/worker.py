@@ -38,6 +38,7 @@ from steelyard.runtime.control import stop_reason
 from steelyard.runtime.spec import TrainSpec
 from steelyard.telemetry.events import EventWriter
 from steelyard.telemetry.recorder import StepRecorder
+from steelyard.telemetry.sampler import Sampler
 
 if TYPE_CHECKING:
     import torch
@@ -69,7 +70,10 @@ class Worker:
         self.step = 0
         self.start_step = 0
         self.goal: int | None = None
-        self._recorder = StepRecorder(self.events)
+        self.sampler = Sampler(self.events)
+        self._recorder = StepRecorder(self.events, background=self.sampler.cpu_ns)
+        self._agreed_at = time.monotonic()
+        self._agreed_step = 0
         self._orders = Orders()
         self._last_checkpoint = time.monotonic()
         self._saved_step = 0
@@ -159,6 +163,7 @@ class Worker:
                 raise ValueError("how many steps? give steps(N), or `steps:` in the blueprint")
             self.begin(wanted)
         self._recorder.begin()
+        self._agreed_at, self._agreed_step = time.monotonic(), self.start_step
         for step in range(self.start_step + 1, (self.goal or 0) + 1):
             self.step = step
             if step >= self._orders.next_agreement:
@@ -209,16 +214,19 @@ class Worker:
     def _decide(self) -> Orders:
         stop = stop_reason(self.run_folder) is not None
         due = time.monotonic() - self._last_checkpoint >= self.spec.checkpoint_every
-        ahead = max(1, int(AGREE_EVERY / self._recorder.typical_step_seconds))
-        return Orders(checkpoint=due or stop, stop=stop, next_agreement=self.step + ahead)
+        now, done = time.monotonic(), self.step - 1 - self._agreed_step
+        step_seconds = (now - self._agreed_at) / done if done else AGREE_EVERY
+        self._agreed_at, self._agreed_step = now, self.step - 1
+        return Orders(checkpoint=due or stop, stop=stop, next_agreement=self.step + max(1, int(AGREE_EVERY / step_seconds)))
 
     def close(self) -> None:
         """Write what is still in memory and let go of the event file."""
+        self.sampler.close()
         self._recorder.flush()
         self.events.close()
 
 
-def reduce_and_mark(me: Worker, bucket: Any) -> Any:
+def reduce_and_mark(me, bucket):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 - torch refuses annotations that are text
     """A communication hook of DistributedDataParallel: average the bucket, and remember that its gradients were ready now.
 
     Until the last bucket is ready the device computes; what `backward` takes after that is exposed communication.

@@ -1,0 +1,70 @@
+"""Ray on this machine: private, quiet, on loopback only, gone when its driver is gone.
+
+Every setting below has its reason; they were read in Ray 2.60's source and checked by tests/engine.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from steelyard.runtime.spec import TrainSpec
+
+OBJECT_STORE_BYTES = 200_000_000
+"""Training passes no data through Ray's object store; its default of 30% of memory would be taken from the workers."""
+
+SETTINGS = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # else raylet, GCS and workers listen on all interfaces
+    "RAY_USAGE_STATS_ENABLED": "0",  # nobody is told
+    "RAY_TRAIN_METRICS_ENABLED": "0",  # ours are in the events
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "1",  # how soon a dead worker is noticed; the default is 2
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # no spot node here
+    "RAY_TRAIN_ENABLE_STATE_ACTOR_RECONCILIATION": "0",
+    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",  # a rank's output goes to its own log
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "300",  # 60 s is too short on a busy machine
+    "RAY_memory_monitor_refresh_ms": "0",  # the kernel and our own preflight judge memory; Ray would kill at 95% of the host
+    "GLOO_SOCKET_IFNAME": "lo",  # workers talk to each other on loopback
+}
+
+
+def prepare_environment(run_folder: Path, spec: TrainSpec) -> None:
+    """Set what Ray reads while it is imported. Called before the first `import ray`."""
+    if spec.address is None:
+        os.environ.update(SETTINGS)
+        os.environ["RAY_AUTH_TOKEN_PATH"] = str(private_token(run_folder))
+    else:
+        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+
+
+def private_token(run_folder: Path) -> Path:
+    """A token for this Ray alone, readable by the user only (Ray's own default file is readable by all)."""
+    path = run_folder / "ray-token"
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(32))
+    return path
+
+
+@contextmanager
+def ray_cluster(spec: TrainSpec) -> Iterator[Path]:
+    """A running Ray: a private one, or the one at `spec.address`. Yields a short folder for its files, removed afterwards."""
+    import ray  # noqa: PLC0415 - the extra `train`, after `prepare_environment`
+
+    folder = Path(tempfile.mkdtemp(prefix="sy-"))  # short: the path of a socket may have 107 characters at most
+    try:
+        if spec.address is None:
+            ray.init(
+                address="local", num_cpus=spec.workers * spec.cpus_per_worker, include_dashboard=False, log_to_driver=False,
+                logging_level="ERROR", object_store_memory=OBJECT_STORE_BYTES, _temp_dir=str(folder),
+            )
+        else:
+            ray.init(address=spec.address, log_to_driver=False, logging_level="ERROR")
+        yield folder
+    finally:
+        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,183 @@
+"""Watching a run while it trains: limits, stalls, and the ledger's account of it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from steelyard.ledger.store import LedgerWriter, compact_if_due
+from steelyard.ledger.usage import Holding
+from steelyard.local.attempts import Ending, next_attempt
+from steelyard.runtime.control import request_stop, stop_reason
+from steelyard.runtime.spec import TrainSpec
+from steelyard.telemetry.events import Event, EventReader, EventWriter
+from steelyard.telemetry.stalls import stalls
+from steelyard.units import format_duration, format_money
+
+LOOK_EVERY = 2.0
+"""Seconds between two looks at the events."""
+MICRO_HOUR = 3_600
+"""Seconds of the hour that prices are for."""
+
+
+class Supervisor:
+    """Opens a usage in the ledger when it is entered, one for each attempt, and closes the last when it is left."""
+
+    def __init__(self, spec: TrainSpec, run_folder: Path, events: EventWriter, ledger: Path) -> None:
+        self._spec, self._run_folder, self._events, self._ledger = spec, run_folder, events, ledger
+        self._reader = EventReader(run_folder)
+        self._seen: list[Event] = []
+        self._told: set[str] = set()
+        self._account = Account(LedgerWriter(ledger), holding_of(spec))
+        self._spent = Spending(spec)
+
+    def __enter__(self) -> Self:
+        self._look()  # a resumed run's past belongs to earlier usages
+        self._account.open(time.time(), next_attempt(self._seen))
+        self._spent.begin(self._seen, time.time())
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._look()
+        self._account.follow(self._seen)
+        self._account.close(time.time(), self._reason(error), self._seen)
+        compact_if_due(self._ledger)
+
+    def watch(self, work: Callable[[], Ending]) -> Ending:
+        """Do `work` in a thread (Ray's `fit` would take the main thread's signal handler) and watch until it ends."""
+        endings: list[Ending | BaseException] = []
+
+        def target() -> None:
+            try:
+                endings.append(work())
+            except BaseException as error:  # noqa: BLE001 - the edge of the thread: raised again below, in the main thread
+                endings.append(error)
+
+        thread = threading.Thread(target=target, name="steelyard-attempts", daemon=True)
+        thread.start()
+        while thread.is_alive():
+            thread.join(LOOK_EVERY)
+            self._look()
+            self._account.follow(self._seen)
+            self._account.beat(time.time(), self._seen)
+            self._tell_stalls()
+            self._hold_limits()
+        if isinstance(endings[0], BaseException):
+            raise endings[0]
+        return endings[0]
+
+    def _look(self) -> None:
+        self._seen.extend(self._reader.new())
+
+    def _tell_stalls(self) -> None:
+        for found in stalls(self._seen, time.time()):
+            if found.rule not in self._told:
+                self._told.add(found.rule)
+                self._events.write("finding", rule=found.rule, severity=found.severity, object=found.object,
+                                   message=found.message, evidence=found.evidence, next_step=found.next_step)
+
+    def _hold_limits(self) -> None:
+        if reason := self._spent.limit_reached(time.time()):
+            request_stop(self._run_folder, reason)
+        reason = stop_reason(self._run_folder)
+        if reason and reason not in self._told:
+            self._told.add(reason)
+            self._events.write("stop.request", reason=reason)
+
+    def _reason(self, error: BaseException | None) -> str:
+        if error:
+            return "failed"
+        stop = next((event["reason"] for event in reversed(self._seen) if event["kind"] == "stop.request"), "")
+        return f"stopped: {stop}" if stop else "done"
+
+
+class Spending:
+    """How long the run has lived over all its lives, and what that costs, against its limits."""
+
+    def __init__(self, spec: TrainSpec) -> None:
+        self._spec = spec
+        self._before, self._began = 0.0, 0.0
+
+    def begin(self, past: list[Event], now: float) -> None:
+        """`past` holds the events of earlier lives; this one began with the last `run.start`."""
+        starts = [event["t"] for event in past if event["kind"] == "run.start"]
+        self._began = starts[-1] if starts else now
+        for start, following in zip(starts, starts[1:], strict=False):
+            self._before += max(event["t"] for event in past if start <= event["t"] < following) - start
+
+    def limit_reached(self, now: float) -> str | None:
+        """Which limit was reached, in words, or None."""
+        lived = self._before + now - self._began
+        spec = self._spec
+        if spec.max_duration is not None and lived >= spec.max_duration:
+            return f"max_duration of {format_duration(spec.max_duration)} reached"
+        if spec.max_price is not None and spec.price_micro_hour is not None and lived * spec.price_micro_hour >= spec.max_price * MICRO_HOUR:
+            return f"max_price of {format_money(spec.max_price)} reached"
+        return None
+
+
+class Account:
+    """The run's usages in the ledger: a new one when an attempt was lost, so that wasted time can be told apart."""
+
+    def __init__(self, writer: LedgerWriter, holding: Holding) -> None:
+        self._writer, self._holding = writer, holding
+        self._usage = ""
+        self._start = 0.0
+        self._attempt = 1
+
+    def open(self, now: float, attempt: int) -> None:
+        self._attempt, self._start = attempt, now
+        self._usage = self._writer.start(self._holding, to_us(now), attempt)
+
+    def follow(self, events: list[Event]) -> None:
+        """Close the usage of an attempt that was lost and open the next one."""
+        for event in events:
+            if event["kind"] == "attempt.lost" and event["attempt"] >= self._attempt and event["t"] > self._start:
+                wasted = wasted_us(events, event)
+                self._writer.end(self._usage, to_us(event["t"]), f"worker lost: {event['cause']}", self._used(events, event["t"]), wasted)
+                self.open(event["t"], event["attempt"] + 1)
+
+    def beat(self, now: float, events: list[Event]) -> None:
+        self._writer.beat(self._usage, to_us(now), self._used(events, now))
+
+    def close(self, now: float, reason: str, events: list[Event]) -> None:
+        self._writer.end(self._usage, to_us(now), reason, self._used(events, now), 0)
+        self._writer.close()
+
+    def _used(self, events: list[Event], now: float) -> float | None:
+        """CPU seconds of the workers over CPU seconds held, or None before anything was sampled."""
+        last = {event["writer"]: event["cpu_seconds"] for event in events if event["kind"] == "sample" and event["t"] >= self._start}
+        held = (now - self._start) * self._holding.cpus
+        return min(1.0, sum(last.values()) / held) if last and held > 0 else None
+
+
+def wasted_us(events: list[Event], lost: Event) -> int:
+    """Time of the lost attempt's steps that no checkpoint kept."""
+    mine = [event for event in events if event["attempt"] == lost["attempt"]]
+    kept = max((event["step"] for event in mine if event["kind"] in ("checkpoint", "restore")), default=0)
+    return sum(event["duration_us"] for event in mine
+               if event["kind"] == "step" and event["writer"].startswith("rank-0.") and event["step"] > kept)
+
+
+def holding_of(spec: TrainSpec) -> Holding:
+    """What the run holds of this machine."""
+    cpus, memory = os.cpu_count() or 1, psutil.virtual_memory().total
+    gpus = float(spec.workers * spec.gpus_per_worker)
+    return Holding(
+        run=spec.run, workload=spec.workload, team=spec.team, blueprint=spec.blueprint, node=os.uname().nodename,
+        cpus=float(min(cpus, spec.workers * spec.cpus_per_worker)), node_cpus=float(cpus),
+        memory_bytes=min(memory, spec.memory_bytes or 0), node_memory_bytes=memory,
+        devices=(("gpu", gpus),) if gpus else (), node_devices=(("gpu", gpus),) if gpus else (),
+        price_micro_hour=spec.price_micro_hour, price_source=spec.price_source,
+    )
+
+
+def to_us(seconds: float) -> int:
+    return round(seconds * 1_000_000)
