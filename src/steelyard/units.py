@@ -26,16 +26,33 @@ _COUNT = re.compile(rf"({NUMBER}) ?([kKMBT]?)")
 _FACTOR = re.compile(rf"({NUMBER}) ?x?")
 _PERCENT = re.compile(rf"({NUMBER}) ?%")
 
-_BYTE_UNITS = {"B": 1} | {f"{letter}{i}B": base**power
-                          for power, letter in enumerate("KMGTPE", start=1) for i, base in (("", 1000), ("i", 1024))} | {"kB": 1000}
+_BYTE_UNITS = (
+    {"B": 1}
+    | {f"{letter}{i}B": base**power for power, letter in enumerate("KMGTPE", start=1) for i, base in (("", 1000), ("i", 1024))}
+    | {"kB": 1000}
+)
 _MICROSECONDS = {
-    "us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000,
+    "us": 1,
+    "ms": 1_000,
+    "s": 1_000_000,
+    "m": 60_000_000,
+    "h": 3_600_000_000,
+    "d": 86_400_000_000,
+    "w": 604_800_000_000,
 }
-_DURATION_WORDS = {word: unit for unit, words in {
-    "us": ("us",), "ms": ("ms", "millisecond", "milliseconds"), "s": ("s", "sec", "secs", "second", "seconds"),
-    "m": ("m", "min", "mins", "minute", "minutes"), "h": ("h", "hr", "hrs", "hour", "hours"), "d": ("d", "day", "days"),
-    "w": ("w", "week", "weeks"),
-}.items() for word in words}
+_DURATION_WORDS = {
+    word: unit
+    for unit, words in {
+        "us": ("us",),
+        "ms": ("ms", "millisecond", "milliseconds"),
+        "s": ("s", "sec", "secs", "second", "seconds"),
+        "m": ("m", "min", "mins", "minute", "minutes"),
+        "h": ("h", "hr", "hrs", "hour", "hours"),
+        "d": ("d", "day", "days"),
+        "w": ("w", "week", "weeks"),
+    }.items()
+    for word in words
+}
 _SCALES = {"": 1, "k": 1000, "K": 1000, "M": 10**6, "B": 10**9, "T": 10**12}
 _PERIODS: dict[str, Period] = {"h": "hour", "hour": "hour", "d": "day", "day": "day", "month": "month"}
 _PERIOD_WORDS: dict[Period, str] = {"hour": "h", "day": "day", "month": "month"}

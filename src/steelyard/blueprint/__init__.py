@@ -8,12 +8,40 @@ from steelyard.blueprint.part import Document, Workload
 from steelyard.blueprint.platform import Limits, Monitoring, Platform, PriceHere, Storage
 from steelyard.blueprint.rag import Chunk, Rag, Search
 from steelyard.blueprint.reading import Blueprint, read, read_bytes, read_text
-from steelyard.blueprint.serve import ServedModel, Serve, Slo, Traffic
+from steelyard.blueprint.serve import Serve, ServedModel, Slo, Traffic
 from steelyard.blueprint.team import Budget, Quota, Team
 from steelyard.blueprint.train import NANO_GPT, Checkpoint, Script, Train
 
 __all__ = [
-    "KINDS", "NANO_GPT", "Batch", "Blueprint", "Budget", "Checkpoint", "Chunk", "Device", "Document", "Gpu", "Limits", "Monitoring",
-    "Notebook", "Platform", "PriceHere", "Quota", "Rag", "Range", "Script", "Search", "Serve", "ServedModel", "Slo", "Storage", "Team",
-    "Traffic", "Train", "Workload", "read", "read_bytes", "read_text",
+    "KINDS",
+    "NANO_GPT",
+    "Batch",
+    "Blueprint",
+    "Budget",
+    "Checkpoint",
+    "Chunk",
+    "Device",
+    "Document",
+    "Gpu",
+    "Limits",
+    "Monitoring",
+    "Notebook",
+    "Platform",
+    "PriceHere",
+    "Quota",
+    "Rag",
+    "Range",
+    "Script",
+    "Search",
+    "Serve",
+    "ServedModel",
+    "Slo",
+    "Storage",
+    "Team",
+    "Traffic",
+    "Train",
+    "Workload",
+    "read",
+    "read_bytes",
+    "read_text",
 ]

@@ -16,7 +16,8 @@ class Batch(Workload):
     kind: Literal["Batch"] = "Batch"
     model: Text = Field(description="A name of the catalogue, or a folder.", examples=["Qwen/Qwen2.5-7B-Instruct"])
     input: Texts = Field(description="Files, globs, s3:// or a storage name.", examples=["datasets/tickets/*.parquet"])
-    prompt: Prose | None = Field(None, description="What each row is put into; {column} stands for its value.",
-                                 examples=["Classify: {text}"])
+    prompt: Prose | None = Field(
+        None, description="What each row is put into; {column} stands for its value.", examples=["Classify: {text}"]
+    )
     output: Text | None = Field(None, description="Where the answers go: a folder, or a storage name.", examples=["datasets/labels"])
     deadline: Duration | None = Field(None, description="The plan must be able to keep it.", examples=["6h"])

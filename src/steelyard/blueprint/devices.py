@@ -1,14 +1,14 @@
 """What a person asks of devices (`gpu:`), as a frozen value. Read by sizing and planning; knows no catalogue.
 
-    auto                    whatever the workload needs
-    0                       none: a CPU run
-    2    4..8               so many of any kind
-    H100    H100:8          a kind, and how many
-    A100:80GB:8             a kind in one of its sizes
-    24GB    24GB..    24GB:2    any device sold with that much memory, or with at least that much
-    L4:1/4                  a share of a device
-    H100:1g.10gb            a MIG profile
-    [H100:8, A100:80GB:8]   alternatives, in order of liking
+auto                    whatever the workload needs
+0                       none: a CPU run
+2    4..8               so many of any kind
+H100    H100:8          a kind, and how many
+A100:80GB:8             a kind in one of its sizes
+24GB    24GB..    24GB:2    any device sold with that much memory, or with at least that much
+L4:1/4                  a share of a device
+H100:1g.10gb            a MIG profile
+[H100:8, A100:80GB:8]   alternatives, in order of liking
 """
 
 from __future__ import annotations

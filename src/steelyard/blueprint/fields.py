@@ -31,8 +31,8 @@ _AMOUNTS = {"hour": "an amount an hour", "day": "an amount a day", "month": "an 
 
 def scalar(value: object) -> str:
     """The text of a scalar; a mapping or a list where a single value belongs is refused."""
-    if isinstance(value, dict | list | tuple | set) or value is None or isinstance(value, bool):
-        shown = {dict: "a mapping", list: "a list", tuple: "a list"}.get(type(value), str(value).lower())
+    if isinstance(value, dict | list | tuple | set | bool) or value is None:
+        shown = "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list | tuple | set) else str(value).lower()
         raise ValueError(f"{shown} stands where a single value belongs")
     return str(value)
 
@@ -58,7 +58,7 @@ def _name(value: object) -> str:
         raise ValueError(f"a name has at most 40 characters, this one has {len(text)}: it becomes part of host names, which end at 63")
     if not _NAME.fullmatch(text):
         suggestion = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "my-name"
-        raise ValueError(f"'{text}' is not a name: small letters, digits and '-', for it becomes part of host names; for example {suggestion}")
+        raise ValueError(f"'{text}' is not a name: small letters, digits and '-', as in host names; for example {suggestion}")
     return text
 
 
@@ -222,38 +222,60 @@ Prose = Annotated[str, AfterValidator(_printable)]
 """Any text, also of several lines, also empty."""
 Name = Annotated[str, BeforeValidator(_name), WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$", "maxLength": 40})]
 Flag = Annotated[bool, BeforeValidator(flag)]
-Texts = Annotated[tuple[Text, ...], BeforeValidator(one_or_many), WithJsonSchema({"anyOf": [
-    {"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]})]
+Texts = Annotated[
+    tuple[Text, ...],
+    BeforeValidator(one_or_many),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
+]
 
 _COUNT_TEXT = rf"{_NUMBER} ?[kKMBT]?"
 Count = Annotated[int, BeforeValidator(whole(1, "2000 or 1B")), PlainSerializer(units.write_count), _schema(_COUNT_TEXT, number="integer")]
-CountOrNone = Annotated[int, BeforeValidator(whole(0, "0 or 100")), PlainSerializer(units.write_count), _schema(_COUNT_TEXT, number="integer")]
+CountOrNone = Annotated[
+    int, BeforeValidator(whole(0, "0 or 100")), PlainSerializer(units.write_count), _schema(_COUNT_TEXT, number="integer")
+]
 Percentile = Annotated[int, BeforeValidator(_percentile), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 99})]
-AutoCount = Annotated[int | Auto, BeforeValidator(_auto(whole(1, "4 or auto"))), PlainSerializer(_write_auto_count),
-                      _schema(_COUNT_TEXT, number="integer", choice="auto")]
+AutoCount = Annotated[
+    int | Auto,
+    BeforeValidator(_auto(whole(1, "4 or auto"))),
+    PlainSerializer(_write_auto_count),
+    _schema(_COUNT_TEXT, number="integer", choice="auto"),
+]
 Real = Annotated[float, BeforeValidator(real("0.5")), _schema(r"[0-9.]+([eE][-+]?[0-9]+)?", number="number")]
 
 _BYTES_TEXT = rf"{_NUMBER} ?([kKMGTPE]i?B|B)"
 Bytes = Annotated[int, BeforeValidator(_bytes), PlainSerializer(units.write_bytes), _schema(_BYTES_TEXT, number="integer")]
-Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(units.write_duration),
-                     _schema(rf"({_NUMBER} ?[a-zA-Z]+[ ,]*)+")]
+Duration = Annotated[
+    timedelta, BeforeValidator(_duration), PlainSerializer(units.write_duration), _schema(rf"({_NUMBER} ?[a-zA-Z]+[ ,]*)+")
+]
 
 _MONEY_TEXT = rf"\$ ?{_NUMBER} ?[kKM]?"
 Price = Annotated[int, BeforeValidator(money(None, "$500")), PlainSerializer(_write_money(None)), _schema(_MONEY_TEXT)]
-PriceAnHour = Annotated[int, BeforeValidator(money("hour", "$400/h")), PlainSerializer(_write_money("hour")),
-                        _schema(rf"{_MONEY_TEXT} ?/ ?(h|hour)")]
+PriceAnHour = Annotated[
+    int, BeforeValidator(money("hour", "$400/h")), PlainSerializer(_write_money("hour")), _schema(rf"{_MONEY_TEXT} ?/ ?(h|hour)")
+]
 HourlyPrice = Annotated[int, BeforeValidator(_hourly), PlainSerializer(_write_money(None)), _schema(rf"{_MONEY_TEXT}( ?/ ?(h|hour))?")]
-PriceAMonth = Annotated[int, BeforeValidator(money("month", "$20k/month")), PlainSerializer(_write_money("month")),
-                        _schema(rf"{_MONEY_TEXT} ?/ ?month")]
+PriceAMonth = Annotated[
+    int, BeforeValidator(money("month", "$20k/month")), PlainSerializer(_write_money("month")), _schema(rf"{_MONEY_TEXT} ?/ ?month")
+]
 
 Rate = Annotated[Fraction, BeforeValidator(_rate), PlainSerializer(units.write_rate), _schema(rf"{_NUMBER} ?[kKM]? ?/ ?[a-z]+")]
-Factor = Annotated[Decimal, BeforeValidator(_factor), PlainSerializer(lambda factor: f"{factor:f}x"), _schema(rf"{_NUMBER} ?x?", number="number")]
+Factor = Annotated[
+    Decimal, BeforeValidator(_factor), PlainSerializer(lambda factor: f"{factor:f}x"), _schema(rf"{_NUMBER} ?x?", number="number")
+]
 Percent = Annotated[Decimal, BeforeValidator(_percent), PlainSerializer(units.write_percent), _schema(rf"{_NUMBER} ?%")]
-GpuRequest = Annotated[Gpu, BeforeValidator(_gpu), PlainSerializer(_write_gpu), WithJsonSchema({"anyOf": [
-    {"type": "string"}, {"type": "integer", "minimum": 0}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]})]
+GpuRequest = Annotated[
+    Gpu,
+    BeforeValidator(_gpu),
+    PlainSerializer(_write_gpu),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 0}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+    ),
+]
 Replicas = Annotated[Range, BeforeValidator(_replicas), PlainSerializer(str), _schema(r"[0-9]+(\.\.[0-9]+)?", number="integer")]
 
 Member = Annotated[str, AfterValidator(_matching(re.compile(r"(?:group|user):[^\s:]+"), "a member", "group:nlp-engineers or user:ana"))]
 Variable = Annotated[str, AfterValidator(_matching(_VARIABLE, "the name of an environment variable", "LOG_LEVEL"))]
 DeviceName = Annotated[str, AfterValidator(_matching(re.compile(r"[A-Za-z][A-Za-z0-9-]{0,39}"), "a kind of device", "gpu or H100"))]
-MountPath = Annotated[str, AfterValidator(_matching(re.compile(r"/[^\x00-\x1f:]*"), "a path in the workload", "/data")), AfterValidator(_printable)]
+MountPath = Annotated[
+    str, AfterValidator(_matching(re.compile(r"/[^\x00-\x1f:]*"), "a path in the workload", "/data")), AfterValidator(_printable)
+]

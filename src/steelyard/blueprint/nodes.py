@@ -50,7 +50,7 @@ class Source:
         line = self.lines[mark.line] if mark.line < len(self.lines) else ""
         line = "".join(character if character.isprintable() else " " for character in line)
         start = max(0, mark.column - _EXCERPT_WIDTH // 2) if len(line) > _EXCERPT_WIDTH else 0
-        shown = line[start:start + _EXCERPT_WIDTH].rstrip()
+        shown = line[start : start + _EXCERPT_WIDTH].rstrip()
         head = f"{mark.line + 1:>5} | "
         carets = "^" * max(1, min(mark.length, len(shown) - (mark.column - start)))
         return f"{head}{shown}\n{' ' * (len(head) - 2)}| {' ' * (mark.column - start)}{carets}"
@@ -164,7 +164,9 @@ class Composer:
             self._flaw("yaml-anchor", mark, f"'*{event.anchor}' is an alias, which blueprints do not use", "write the value out")
             return None
         if event.anchor:
-            self._flaw("yaml-anchor", mark, f"'&{event.anchor}' is an anchor, which blueprints do not use", "write the value out where it is used")
+            self._flaw(
+                "yaml-anchor", mark, f"'&{event.anchor}' is an anchor, which blueprints do not use", "write the value out where it is used"
+            )
         if event.tag and event.tag != "!":
             self._flaw("yaml-tag", mark, f"'{event.tag[:60]}' is a tag, which blueprints do not use", "leave the tag out")
         if depth > MAX_DEPTH:
@@ -224,7 +226,9 @@ def _syntax(source: Source, error: yaml.MarkedYAMLError) -> Flaw:
     line = source.lines[mark.line] if mark.line < len(source.lines) else ""
     indent = re.match(r"[ \t]*", line)
     if indent and "\t" in indent[0]:
-        return Flaw("yaml-tab", Mark(mark.line, indent[0].index("\t")), "a tab stands in the indentation; YAML takes spaces only", "use two spaces")
+        return Flaw(
+            "yaml-tab", Mark(mark.line, indent[0].index("\t")), "a tab stands in the indentation; YAML takes spaces only", "use two spaces"
+        )
     problem = (error.problem or "it cannot be read").rstrip(".")
     context = f" {error.context}" if error.context else ""
     return Flaw("yaml-syntax", mark, f"this is not YAML: {problem}{context}", "a text with ': ' or '#' in it needs quotes")

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from steelyard.blueprint.devices import AUTO, Gpu
+from steelyard.blueprint.devices import AUTO
 from steelyard.blueprint.fields import Bytes, Duration, GpuRequest, MountPath, Name, Price, Prose, Real, Text, Texts, Variable
 from steelyard.blueprint.problems import Problem, problems_of
 from steelyard.errors import BlueprintError
@@ -45,7 +45,7 @@ def short_form(**shape: Any) -> Callable[[dict[str, Any]], None]:
 
     def widen(schema: dict[str, Any]) -> None:
         kept = {key: schema.pop(key) for key in list(schema) if key in ("$ref", "anyOf", "allOf", "type")}
-        schema["anyOf"] = [shape, *(kept["anyOf"] if "anyOf" in kept else [kept])]
+        schema["anyOf"] = [shape, *kept.get("anyOf", [kept])]
 
     return widen
 
@@ -103,28 +103,40 @@ def _all(cls: type[Document], fields: Mapping[str, Any], error: ValidationError)
     misspelled = any(problem.rule == "unknown-field" and len(problem.path) == 1 for problem in single)
     for conflict in cls.conflicts(fields):
         if conflict.field or not misspelled:  # what seems to be missing may be there under a wrong word
-            yield Problem("fields-conflict", _path(conflict), conflict.message, f"all fields: steelyard explain {cls.__name__}",
-                          at_key=bool(conflict.field))
+            yield Problem(
+                "fields-conflict",
+                _path(conflict),
+                conflict.message,
+                f"all fields: steelyard explain {cls.__name__}",
+                at_key=bool(conflict.field),
+            )
 
 
 class Workload(Document):
     """What all workloads have in common."""
 
     team: Name | None = Field(None, description="The team that runs it and pays for it.", examples=["nlp"])
-    gpu: GpuRequest = Field(AUTO, description="Devices: a kind, a memory, a count, a share, alternatives, auto, or 0 for none.",
-                            examples=["H100:8", "24GB..", "L40S:4..8", "L4:1/4", "H100:1g.10gb", ["H100:8", "A100:80GB:8"], "auto", 0])
+    gpu: GpuRequest = Field(
+        AUTO,
+        description="Devices: a kind, a memory, a count, a share, alternatives, auto, or 0 for none.",
+        examples=["H100:8", "24GB..", "L40S:4..8", "L4:1/4", "H100:1g.10gb", ["H100:8", "A100:80GB:8"], "auto", 0],
+    )
     cpu: Real | None = Field(None, description="CPU cores of one worker or replica; derived when left out.", examples=[4])
     memory: Bytes | None = Field(None, description="Host memory of one worker or replica; derived when left out.", examples=["32GB"])
     spot: Literal["auto", "never", "only"] = Field("auto", description="Whether interruptible capacity may be used.", examples=["never"])
     priority: Literal["low", "normal", "high"] = Field("normal", description="Who goes first inside the team.", examples=["high"])
     image: Text | None = Field(None, description="A container image instead of Steelyard's own.", examples=["ghcr.io/acme/train:1.4"])
     env: Mapping[Variable, Prose] = Field({}, description="Environment variables. Never a secret.", examples=[{"LOG_LEVEL": "info"}])
-    secrets: Texts = Field((), description="Names of secrets that become environment variables; names, never values.", examples=[["hf-token"]])
-    storage: Mapping[MountPath, Text] = Field({}, description="Mount path: name of a storage of the Platform, or a folder on this machine.",
-                                              examples=[{"/data": "datasets"}])
+    secrets: Texts = Field(
+        (), description="Names of secrets that become environment variables; names, never values.", examples=[["hf-token"]]
+    )
+    storage: Mapping[MountPath, Text] = Field(
+        {}, description="Mount path: name of a storage of the Platform, or a folder on this machine.", examples=[{"/data": "datasets"}]
+    )
     max_duration: Duration | None = Field(None, description="The workload is stopped after this time.", examples=["3 days"])
-    max_price: Price | None = Field(None, description="The plan must be able to keep it; the workload is stopped when it is reached.",
-                                    examples=["$500"])
-    labels: Mapping[Text, Prose] = Field({}, description="Your own labels, kept in the ledger and on every object.",
-                                         examples=[{"experiment": "ablation-3"}])
-
+    max_price: Price | None = Field(
+        None, description="The plan must be able to keep it; the workload is stopped when it is reached.", examples=["$500"]
+    )
+    labels: Mapping[Text, Prose] = Field(
+        {}, description="Your own labels, kept in the ledger and on every object.", examples=[{"experiment": "ablation-3"}]
+    )

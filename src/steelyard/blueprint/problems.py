@@ -18,6 +18,16 @@ Path = tuple[str | int, ...]
 """Keys and indices from the document down to a field."""
 
 
+_EXPECTED = {
+    "dict_type": "a mapping",
+    "mapping_type": "a mapping",
+    "model_type": "a mapping",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "string_type": "a text",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong at `path`; `at_key` says that the key itself is, not its value."""
@@ -59,7 +69,7 @@ def _problem(kind: type[BaseModel], detail: ErrorDetails) -> Problem:
         case "value_error":
             return _wrong(kind, path, str(context["error"]))
         case _:
-            return _wrong(kind, path, _type_message(kind, path, detail))
+            return _wrong(kind, path, _type_message(detail))
 
 
 def unknown_field(kind: type[BaseModel], path: Path) -> Problem:
@@ -69,8 +79,14 @@ def unknown_field(kind: type[BaseModel], path: Path) -> Problem:
     meant = nearest_field(word, owner.model_fields)
     hint = f"; did you mean '{meant}'?" if meant else f": {DERIVED[word]}" if word in DERIVED else ""
     named = kind.__name__ if owner is kind else f"'{where}' of {kind.__name__}"
-    return Problem("unknown-field", path, f"'{_short(word)}' is not a field of {named}{hint}", _step(kind, path[:-1], meant),
-                   at_key=True, meant=meant or "")
+    return Problem(
+        "unknown-field",
+        path,
+        f"'{_short(word)}' is not a field of {named}{hint}",
+        _step(kind, path[:-1], meant),
+        at_key=True,
+        meant=meant or "",
+    )
 
 
 def _missing(kind: type[BaseModel], path: Path) -> Problem:
@@ -87,11 +103,8 @@ def _not_a_choice(kind: type[BaseModel], path: Path, detail: ErrorDetails) -> Pr
     return _wrong(kind, path, message, meant)
 
 
-def _type_message(kind: type[BaseModel], path: Path, detail: ErrorDetails) -> str:
-    owner, _ = owner_of(kind, path)
-    shape = "fields of its own" if owner is not kind else ""
-    expected = {"dict_type": "a mapping", "mapping_type": "a mapping", "list_type": "a list", "tuple_type": "a list", "string_type": "a text",
-                "model_type": shape or "a mapping", "model_attributes_type": shape or "a mapping"}.get(detail["type"])
+def _type_message(detail: ErrorDetails) -> str:
+    expected = _EXPECTED.get(detail["type"])
     given = detail["input"]
     shown = "a mapping" if isinstance(given, dict) else "a list" if isinstance(given, list | tuple) else f"'{_short(str(given))}'"
     return f"{shown} stands where {expected} belongs" if expected else f"{shown}: {detail['msg'].lower()}"
@@ -101,7 +114,7 @@ def _wrong(kind: type[BaseModel], path: Path, message: str, meant: str | None = 
     """A value that its field does not take."""
     fields = [part for part in path if isinstance(part, str) and part in owner_of(kind, path[: path.index(part)])[0].model_fields]
     name = fields[-1] if fields else ""
-    step = f"example: {name}: {meant}" if meant else _step(kind, path[:path.index(name)] if name else (), name or None)
+    step = f"example: {name}: {meant}" if meant else _step(kind, path[: path.index(name)] if name else (), name or None)
     return Problem("wrong-value", path, f"{name}: {message}" if name else message, step)
 
 
@@ -114,7 +127,8 @@ def _step(kind: type[BaseModel], path: Path, field: str | None) -> str:
 
 def owner_of(kind: type[BaseModel], path: Path) -> tuple[type[BaseModel], str]:
     """The class whose fields stand at `path` (`kind` itself for other than a part), and the names of the fields down to it."""
-    owner, names, keyed = kind, [], False
+    owner, keyed = kind, False
+    names: list[str] = []
     for step in path:
         if keyed or isinstance(step, int) or step not in owner.model_fields:
             keyed = False  # this step is a key of a mapping, an index, or pydantic's own word
@@ -133,7 +147,7 @@ def part_of(field: FieldInfo) -> tuple[type[BaseModel] | None, bool]:
 def _part_in(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation, False
-    keyed = typing.get_origin(annotation) in (dict, Mapping, typing.Mapping) or getattr(typing.get_origin(annotation), "__name__", "") == "Mapping"
+    keyed = typing.get_origin(annotation) is Mapping
     for argument in typing.get_args(annotation):
         part, below = _part_in(argument)
         if part is not None:
@@ -155,7 +169,7 @@ def in_line(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     text = str(value)
-    return f'"{text}"' if text == "" or any(mark in text for mark in (": ", "#", "{", "*")) and text[0] != "$" else text
+    return f'"{text}"' if text == "" or text[0] in "*&!{[" or ": " in text or " #" in text else text
 
 
 def _short(text: str) -> str:

@@ -41,13 +41,22 @@ class Rag(Workload):
 
     kind: Literal["Rag"] = "Rag"
     documents: Texts = Field(description="Files, globs or s3:// of the documents.", examples=["s3://acme-docs/**/*.md"])
-    answer: Name | None = Field(None, description="Name of the Serve that words the answers; without it only pieces are found.",
-                                examples=["chat"])
-    embedder: Text = Field("sentence-transformers/all-MiniLM-L6-v2", description="The model that embeds documents and questions.",
-                           examples=["sentence-transformers/all-MiniLM-L6-v2"])
+    answer: Name | None = Field(
+        None, description="Name of the Serve that words the answers; without it only pieces are found.", examples=["chat"]
+    )
+    embedder: Text = Field(
+        "sentence-transformers/all-MiniLM-L6-v2",
+        description="The model that embeds documents and questions.",
+        examples=["sentence-transformers/all-MiniLM-L6-v2"],
+    )
     store: Literal["qdrant"] = Field("qdrant", description="Where the vectors live.", examples=["qdrant"])
-    chunk: Chunk = Field(default_factory=Chunk, description="How documents are cut, in characters.", examples=[{"size": 800, "overlap": 100}])
+    chunk: Chunk = Field(
+        default_factory=Chunk, description="How documents are cut, in characters.", examples=[{"size": 800, "overlap": 100}]
+    )
     search: Annotated[Search, BeforeValidator(_search)] = Field(
-        default_factory=Search, description="How pieces are found.", examples=["hybrid", {"kind": "hybrid", "top": 8, "rerank": "none"}],
-        json_schema_extra=short_form(enum=["vector", "keyword", "hybrid"]))
+        default_factory=Search,
+        description="How pieces are found.",
+        examples=["hybrid", {"kind": "hybrid", "top": 8, "rerank": "none"}],
+        json_schema_extra=short_form(enum=["vector", "keyword", "hybrid"]),
+    )
     refresh: Duration | None = Field(None, description="How often documents are looked at again.", examples=["1h"])

@@ -124,7 +124,7 @@ def _decoded(content: bytes, file: str, findings: list[Finding]) -> Source | Non
         return _checked(Source(file, content.decode("utf-8")), findings)
     except UnicodeDecodeError as error:
         source = Source(file, content.decode("utf-8", errors="replace"))
-        mark = source.mark_at(len(content[:error.start].decode("utf-8")))
+        mark = source.mark_at(len(content[: error.start].decode("utf-8")))
         flaw = Flaw("not-utf8", mark, f"the byte 0x{content[error.start]:02X} is not UTF-8", "save the file as UTF-8")
         findings.append(_finding(source, flaw))
         return None
@@ -133,8 +133,9 @@ def _decoded(content: bytes, file: str, findings: list[Finding]) -> Source | Non
 def _checked(source: Source, findings: list[Finding]) -> Source | None:
     """`source`, unless it holds characters that YAML text cannot, or nothing at all."""
     if source.text.startswith("\ufeff"):
-        findings.append(_finding(source, Flaw("byte-order-mark", Mark(0, 0), "the file begins with a byte order mark",
-                                              "save it as UTF-8 without BOM")))
+        findings.append(
+            _finding(source, Flaw("byte-order-mark", Mark(0, 0), "the file begins with a byte order mark", "save it as UTF-8 without BOM"))
+        )
         return None
     if found := _NOT_TEXT.search(source.text):
         mark = source.mark_at(found.start())
@@ -145,8 +146,15 @@ def _checked(source: Source, findings: list[Finding]) -> Source | None:
 
 
 def _finding(source: Source, flaw: Flaw, document: str = "") -> Finding:
-    return Finding(flaw.rule, "error", document or source.file, flaw.message, next_step=flaw.next_step,
-                   place=source.place(flaw.mark), excerpt=source.excerpt(flaw.mark))
+    return Finding(
+        flaw.rule,
+        "error",
+        document or source.file,
+        flaw.message,
+        next_step=flaw.next_step,
+        place=source.place(flaw.mark),
+        excerpt=source.excerpt(flaw.mark),
+    )
 
 
 def _documents(source: Source, findings: list[Finding]) -> list[Written]:

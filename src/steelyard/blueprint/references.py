@@ -44,8 +44,15 @@ def _same_names(written: Sequence[Written]) -> Between:
         first = seen.setdefault((space, one.name), one)
         if first is not one and one.name:
             at = first.source.place(first.node.entries["name"][0])
-            yield one, Problem("duplicate-name", ("name",), f"'{one.name[:60]}' is the name of another {first.kind} already, at {at}",
-                               "give one of them another name")
+            yield (
+                one,
+                Problem(
+                    "duplicate-name",
+                    ("name",),
+                    f"'{one.name[:60]}' is the name of another {first.kind} already, at {at}",
+                    "give one of them another name",
+                ),
+            )
 
 
 def _more_platforms(platforms: Sequence[Written]) -> Between:
@@ -58,16 +65,30 @@ def _unknown_teams(written: Sequence[Written], teams: Collection[str]) -> Betwee
     for one in written:
         team = _text(one, "team")
         if team is not None and team not in teams:
-            yield one, Problem("unknown-team", ("team",), f"no Team is named '{team[:60]}'{_hint(team, teams)}",
-                               f"add a document: kind: Team, name: {team[:40]}")
+            yield (
+                one,
+                Problem(
+                    "unknown-team",
+                    ("team",),
+                    f"no Team is named '{team[:60]}'{_hint(team, teams)}",
+                    f"add a document: kind: Team, name: {team[:40]}",
+                ),
+            )
 
 
 def _unknown_answers(written: Sequence[Written], serves: Collection[str]) -> Between:
     for one in written:
         answer = _text(one, "answer") if one.kind == "Rag" else None
         if answer is not None and answer not in serves:
-            yield one, Problem("unknown-workload", ("answer",), f"no Serve is named '{answer[:60]}'{_hint(answer, serves)}",
-                               f"add a document: kind: Serve, name: {answer[:40]}")
+            yield (
+                one,
+                Problem(
+                    "unknown-workload",
+                    ("answer",),
+                    f"no Serve is named '{answer[:60]}'{_hint(answer, serves)}",
+                    f"add a document: kind: Serve, name: {answer[:40]}",
+                ),
+            )
 
 
 def _unknown_storage(written: Sequence[Written], names: Collection[str]) -> Between:
@@ -77,9 +98,15 @@ def _unknown_storage(written: Sequence[Written], names: Collection[str]) -> Betw
             continue
         for mount, (_, storage) in mounts.entries.items():
             if isinstance(storage, Scalar) and storage.text not in names and not _is_folder(storage.text):
-                yield one, Problem("unknown-storage", ("storage", mount),
-                                   f"the Platform names no storage '{storage.text[:60]}'{_hint(storage.text, names)}",
-                                   f"example: storage: {{{storage.text[:40]}: {{efs: 1TB}}}} in the Platform, or a folder such as ./data")
+                yield (
+                    one,
+                    Problem(
+                        "unknown-storage",
+                        ("storage", mount),
+                        f"the Platform names no storage '{storage.text[:60]}'{_hint(storage.text, names)}",
+                        f"example: storage: {{{storage.text[:40]}: {{efs: 1TB}}}} in the Platform, or a folder such as ./data",
+                    ),
+                )
 
 
 def _is_folder(text: str) -> bool:

@@ -45,18 +45,25 @@ class Serve(Workload):
     """A model, or several, that answer requests."""
 
     kind: Literal["Serve"] = "Serve"
-    model: Text | None = Field(None, description="A name of the catalogue, a folder, or the output of a Train.",
-                               examples=["meta-llama/Llama-2-70b-chat-hf"])
+    model: Text | None = Field(
+        None, description="A name of the catalogue, a folder, or the output of a Train.", examples=["meta-llama/Llama-2-70b-chat-hf"]
+    )
     models: Mapping[Name, ServedModel] = Field(
-        {}, description="Several models in one Triton server, by name.",
-        examples=[{"embed": {"model": "sentence-transformers/all-MiniLM-L6-v2", "replicas": 1}}])
-    adapters: Mapping[Name, Text] = Field({}, description="LoRA adapters by the name that requests use.",
-                                          examples=[{"support": "models/llama2-7b-lora"}])
+        {},
+        description="Several models in one Triton server, by name.",
+        examples=[{"embed": {"model": "sentence-transformers/all-MiniLM-L6-v2", "replicas": 1}}],
+    )
+    adapters: Mapping[Name, Text] = Field(
+        {}, description="LoRA adapters by the name that requests use.", examples=[{"support": "models/llama2-7b-lora"}]
+    )
     engine: Literal["vllm", "triton"] = Field("vllm", description="What serves: vLLM, or Triton for several models.", examples=["triton"])
-    quantization: Literal["none", "fp8", "awq", "gptq", "auto"] = Field("auto", description="How the weights are compressed.", examples=["fp8"])
+    quantization: Literal["none", "fp8", "awq", "gptq", "auto"] = Field(
+        "auto", description="How the weights are compressed.", examples=["fp8"]
+    )
     context: AutoCount = Field("auto", description="Longest prompt and answer together, in tokens.", examples=[4096])
-    traffic: Traffic | None = Field(None, description="What it must carry.",
-                                    examples=[{"rate": "4/s", "prompt": 1200, "output": 300, "peak": "3x"}])
+    traffic: Traffic | None = Field(
+        None, description="What it must carry.", examples=[{"rate": "4/s", "prompt": 1200, "output": 300, "peak": "3x"}]
+    )
     slo: Slo | None = Field(None, description="How fast answers must be.", examples=[{"ttft": "800ms", "tpot": "60ms", "percentile": 95}])
     replicas: Replicas = Field(Range(1, 1), description="Servers, fixed or from..to; from 0 it may sleep.", examples=["1..6", 2])
     access: Literal["team", "cluster", "public"] = Field("team", description="Who can reach it.", examples=["cluster"])

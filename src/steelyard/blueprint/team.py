@@ -51,10 +51,17 @@ class Team(Document):
     lend: Loan = Field(True, description="Whether others may use what the team leaves, or how much of it.", examples=[True, {"gpu": 8}])
     share: Real = Field(1.0, description="The team's weight when capacity is shared out.", examples=[2])
     budget: Annotated[Budget, BeforeValidator(_budget)] | None = Field(
-        None, description="Money of a calendar month: warned at 80%, nothing new admitted at 100%.",
-        examples=["$20k/month", {"amount": "$20k/month", "warn": "70%"}], json_schema_extra=short_form(type="string"))
-    work: Literal["research", "training", "production"] = Field("research", description="What the team does: decides who may preempt whom.",
-                                                                examples=["production"])
+        None,
+        description="Money of a calendar month: warned at 80%, nothing new admitted at 100%.",
+        examples=["$20k/month", {"amount": "$20k/month", "warn": "70%"}],
+        json_schema_extra=short_form(type="string"),
+    )
+    work: Literal["research", "training", "production"] = Field(
+        "research", description="What the team does: decides who may preempt whom.", examples=["production"]
+    )
     members: Annotated[tuple[Member, ...], BeforeValidator(one_or_many)] = Field(
-        (), description="Who belongs to it, as groups and users of the cluster.", examples=[["group:nlp-engineers", "user:ana"]])
-    isolation: Literal["strict", "shared"] = Field("strict", description="Whether other teams' workloads can be reached.", examples=["shared"])
+        (), description="Who belongs to it, as groups and users of the cluster.", examples=[["group:nlp-engineers", "user:ana"]]
+    )
+    isolation: Literal["strict", "shared"] = Field(
+        "strict", description="Whether other teams' workloads can be reached.", examples=["shared"]
+    )

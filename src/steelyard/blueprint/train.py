@@ -29,7 +29,8 @@ class Script(Part):
 
     file: Text = Field(description="Path of the script, beside the blueprint.", examples=["train.py"])
     args: Annotated[tuple[Prose, ...], BeforeValidator(one_or_many)] = Field(
-        (), description="Its arguments.", examples=[["--width", "256"]])
+        (), description="Its arguments.", examples=[["--width", "256"]]
+    )
 
 
 def _script(value: object) -> object:
@@ -47,16 +48,25 @@ class Train(Workload):
     """A training that runs until it is done: a recipe on a model, or your own script."""
 
     kind: Literal["Train"] = "Train"
-    model: Text | None = Field(None, description="A name of the catalogue, a folder, a config.json, or nano-gpt.",
-                               examples=["meta-llama/Llama-2-7b-hf", NANO_GPT])
+    model: Text | None = Field(
+        None, description="A name of the catalogue, a folder, a config.json, or nano-gpt.", examples=["meta-llama/Llama-2-7b-hf", NANO_GPT]
+    )
     script: Annotated[Script, BeforeValidator(_script)] | None = Field(
-        None, description="Your own script instead of a recipe.", examples=["train.py", {"file": "train.py", "args": ["--width", "256"]}],
-        json_schema_extra=short_form(type="string"))
-    data: Texts = Field((), description="Files, globs, s3://, a storage name (datasets/sft), or python:stdlib.",
-                        examples=["s3://acme-corpus/sft/*.jsonl", "python:stdlib"])
-    recipe: Recipe = Field(default_factory=_inferred_recipe,
-                           description="How to train. Left out: custom with a script, lora with a model, pretrain with data alone.",
-                           examples=["lora"])
+        None,
+        description="Your own script instead of a recipe.",
+        examples=["train.py", {"file": "train.py", "args": ["--width", "256"]}],
+        json_schema_extra=short_form(type="string"),
+    )
+    data: Texts = Field(
+        (),
+        description="Files, globs, s3://, a storage name (datasets/sft), or python:stdlib.",
+        examples=["s3://acme-corpus/sft/*.jsonl", "python:stdlib"],
+    )
+    recipe: Recipe = Field(
+        default_factory=_inferred_recipe,
+        description="How to train. Left out: custom with a script, lora with a model, pretrain with data alone.",
+        examples=["lora"],
+    )
     epochs: Real | None = Field(None, description="Passes over the data.", examples=[3])
     tokens: Count | None = Field(None, description="Length in tokens, instead of epochs.", examples=["1B"])
     steps: Count | None = Field(None, description="Length in optimizer steps, instead of epochs.", examples=[2000])
@@ -66,10 +76,12 @@ class Train(Workload):
     seed: CountOrNone = Field(1, description="Seed of initialisation and data order: the same seed gives the same training.", examples=[7])
     framework: Literal["ray", "torchrun"] = Field("ray", description="What starts the workers.", examples=["torchrun"])
     workers: AutoCount = Field("auto", description="Worker processes; on GPUs one per device.", examples=[2])
-    precision: Literal["auto", "fp32", "bf16", "fp16", "fp8"] = Field("auto", description="Number format of the arithmetic.",
-                                                                      examples=["bf16"])
-    checkpoint: Checkpoint = Field(default_factory=Checkpoint, description="When the state is kept, and how often.",
-                                   examples=[{"every": "15m", "keep": 3}])
+    precision: Literal["auto", "fp32", "bf16", "fp16", "fp8"] = Field(
+        "auto", description="Number format of the arithmetic.", examples=["bf16"]
+    )
+    checkpoint: Checkpoint = Field(
+        default_factory=Checkpoint, description="When the state is kept, and how often.", examples=[{"every": "15m", "keep": 3}]
+    )
     deadline: Duration | None = Field(None, description="The plan must be able to keep it.", examples=["2 days"])
     output: Text | None = Field(None, description="Where the result goes: a folder, or a storage name.", examples=["models/llama2-7b-lora"])
 

@@ -6,9 +6,10 @@ import re
 from collections.abc import Collection
 from difflib import get_close_matches
 
+# fmt: off
 FOREIGN_FIELDS: dict[str, tuple[str, ...]] = {right: tuple(words.split()) for right, words in {
     "gpu": "gpus accelerator accelerators num_gpus gpu_count n_gpus gpu_type device devices resources nvidia_com_gpu",
-    "workers": "num_workers num_nodes nodes nnodes n_workers world_size worker_count nproc nproc_per_node num_processes replicas parallelism",
+    "workers": "num_workers num_nodes nodes nnodes n_workers world_size worker_count nproc nproc_per_node replicas parallelism",
     "replicas": "num_replicas min_replicas max_replicas instances workers autoscaling scale",
     "spot": "use_spot spot_instances preemptible interruptible capacity_type job_recovery",
     "max_duration": "timeout time_limit walltime wall_time max_runtime max_time active_deadline_seconds ttl max_run_duration",
@@ -87,6 +88,7 @@ FOREIGN_FIELDS: dict[str, tuple[str, ...]] = {right: tuple(words.split()) for ri
     "amount": "limit value total max",
 }.items()}
 """Right word: the words of other tools for it. One word may stand for several; what the kind has decides."""
+# fmt: on
 
 FOREIGN_KINDS = {
     "Platform": "Cluster Infrastructure Infra Environment Config",
