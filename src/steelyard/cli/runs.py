@@ -188,7 +188,7 @@ def event_record(event: Event) -> dict[str, str]:
 
 
 def delete(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Runs, or workloads: their latest runs.", show_default=False)],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Runs, or workloads: their latest runs.", show_default=False)],
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
     with_data: Annotated[bool, typer.Option("--with-data", help="Also their checkpoints and output.")] = False,
 ) -> None:

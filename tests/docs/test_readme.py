@@ -1,0 +1,61 @@
+"""The README can be followed: its quick commands are executed here, the long ones in the engine tests, `ci` is what CI calls."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from steelyard.blueprint import read_text
+from tests.docs.pages import ROOT, SOURCE, Block, blocks
+from tests.verbs.stories import write_run
+
+README = blocks(ROOT / "README.md")
+QUICK = [line for block in README if block.info == "sh run" for line in block.code.splitlines()]
+LONG = [line for block in README if block.info == "sh demo" for line in block.code.splitlines()]
+
+
+def test_every_block_says_how_it_is_checked() -> None:
+    assert {block.info for block in README} <= {"sh run", "sh ci", "sh demo", "yaml", "python"}
+    assert QUICK
+    assert LONG
+
+
+def test_the_quick_commands_run(tmp_path: Path) -> None:
+    write_run(tmp_path / "home", "ray-training-1")
+    environment = os.environ | {"STEELYARD_HOME": str(tmp_path / "home"), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    script = "set -e\n" + "\n".join(QUICK)
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("line", LONG)
+def test_the_long_commands_name_what_exists(line: str) -> None:
+    if line.startswith("make "):
+        assert re.search(rf"^{line.removeprefix('make ')}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    else:
+        assert (SOURCE / "blueprints" / line.split()[2]).is_dir()
+
+
+def test_the_block_for_ci_is_what_ci_calls() -> None:
+    (block,) = [block for block in README if block.info == "sh ci"]
+    runner = ROOT / ".ci" / "run"
+    assert block.code.strip() == "make test"
+    assert os.access(runner, os.X_OK)
+    assert "exec make test" in runner.read_text()
+
+
+@pytest.mark.parametrize("block", [block for block in README if block.info == "yaml"], ids=lambda block: block.code.splitlines()[1])
+def test_the_blueprints_are_valid(block: Block) -> None:
+    assert read_text(block.code, "README.md").workloads
+
+
+@pytest.mark.parametrize("block", [block for block in README if block.info == "python"], ids=lambda block: block.code.splitlines()[0])
+def test_the_python_compiles_and_uses_what_exists(block: Block) -> None:
+    from steelyard.runtime.worker import Worker
+
+    code = block.code
+    compile(code, "README.md", "exec")
+    assert {name for name in re.findall(r"\bme\.(\w+)\(", code) if not hasattr(Worker, name)} == set()
