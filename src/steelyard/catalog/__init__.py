@@ -1,0 +1,1 @@
+"""What exists: models and accelerators, as data with their source."""

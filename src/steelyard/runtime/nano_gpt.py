@@ -6,22 +6,11 @@ The architecture is GPT-2's with pre-normalisation, tied embeddings and no biase
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
-@dataclass(frozen=True, slots=True)
-class NanoGPTConfig:
-    """Dimensions. `width` must be a multiple of `heads`."""
-
-    layers: int = 4
-    width: int = 128
-    heads: int = 4
-    context: int = 128
-    vocabulary: int = 256
+from steelyard.runtime.dimensions import NanoGPTConfig
 
 
 class Block(nn.Module):

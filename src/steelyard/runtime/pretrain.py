@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from steelyard.runtime.corpus import DataError, find_files, read_bytes
-from steelyard.runtime.nano_gpt import NanoGPT, NanoGPTConfig
+from steelyard.runtime.dimensions import NanoGPTConfig
+from steelyard.runtime.nano_gpt import NanoGPT
 from steelyard.runtime.training import timed
 from steelyard.runtime.worker import Worker
 

@@ -1,0 +1,75 @@
+"""Models by name, with the dimensions that sizing computes from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from steelyard.runtime.dimensions import NanoGPTConfig
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """A causal language model. `parameters` is None when the dimensions do not tell."""
+
+    name: str
+    layers: int
+    width: int
+    vocabulary: int
+    context: int
+    parameters: int | None
+    adapter_parameters: int | None
+    """Trainable parameters of a LoRA of rank 8 on the query and value projections."""
+    source: str
+
+
+def nano_gpt(sequence: int) -> ModelCard:
+    """The byte-level GPT that the recipe `pretrain` builds for sequences of that many bytes."""
+    config = NanoGPTConfig(context=sequence)
+    return ModelCard("nano-gpt", config.layers, config.width, config.vocabulary, config.context, config.parameters, None,
+                     "steelyard.runtime.dimensions")
+
+
+SMOLLM2_135M = ModelCard(
+    name="HuggingFaceTB/SmolLM2-135M-Instruct", layers=30, width=576, vocabulary=49_152, context=8_192,
+    parameters=134_515_008, adapter_parameters=460_800, source="config.json of HuggingFaceTB/SmolLM2-135M-Instruct, 2024-10-31",
+)
+
+CARDS = {card.name: card for card in (SMOLLM2_135M,)}
+
+
+def card_of_folder(folder: Path) -> ModelCard | None:
+    """The card that a Hugging Face `config.json` and its safetensors give, or None when they cannot be read.
+
+    Parameters are counted from the headers of the safetensors files, which name the shape of each tensor.
+    """
+    try:
+        config: dict[str, Any] = json.loads((folder / "config.json").read_text())
+        return ModelCard(
+            name=folder.name, layers=int(config["num_hidden_layers"]), width=int(config["hidden_size"]),
+            vocabulary=int(config["vocab_size"]), context=int(config["max_position_embeddings"]),
+            parameters=count_parameters(folder), adapter_parameters=None, source=str(folder / "config.json"),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def count_parameters(folder: Path) -> int | None:
+    """Elements of all tensors of the folder's safetensors files; None when there is none.
+
+    A file begins with eight bytes, little-endian, that say how long its JSON header is (the safetensors format).
+    """
+    files = sorted(folder.glob("*.safetensors"))
+    total = 0
+    for file in files:
+        with file.open("rb") as opened:
+            header = json.loads(opened.read(int.from_bytes(opened.read(8), "little")))
+        for name, tensor in header.items():
+            if name != "__metadata__":
+                elements = 1
+                for length in tensor["shape"]:
+                    elements *= length
+                total += elements
+    return total if files else None
