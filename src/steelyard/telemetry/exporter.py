@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
@@ -58,13 +58,13 @@ class Answer:
 
 def answer(collect: Collect, token: str, port: int, path: str, headers: dict[str, str]) -> Answer:
     """What to say to a GET of `path`; `headers` by lower-case name."""
-    url = urlsplit(path)
+    place, _, query = path.partition("?")
     if headers.get("host") not in (f"{LOOPBACK}:{port}", f"localhost:{port}"):  # a page of another origin, by a name of its own
         return Answer(HTTPStatus.FORBIDDEN, b"wrong Host\n")
-    given = headers.get("authorization", "").removeprefix("Bearer ") or parse_qs(url.query).get("token", [""])[0]
-    if not hmac.compare_digest(given.encode(), token.encode()):
+    given = headers.get("authorization", "").removeprefix("Bearer ") or parse_qs(query).get("token", [""])[0]
+    if not hmac.compare_digest(given.encode(errors="backslashreplace"), token.encode()):
         return Answer(HTTPStatus.UNAUTHORIZED, b"token missing or wrong\n")
-    if url.path != "/metrics":
+    if place != "/metrics":
         return Answer(HTTPStatus.NOT_FOUND, b"only /metrics is here\n")
     encode, content_type = choose_encoder(headers.get("accept", ""))
     return Answer(HTTPStatus.OK, encode(registry_of(collect)), content_type)
