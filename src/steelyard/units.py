@@ -16,7 +16,7 @@ from typing import Literal
 
 Period = Literal["hour", "day", "month"]
 
-NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
+NUMBER = r"[0-9]{1,24}(?:\.[0-9]{1,12})?"
 _BYTES = re.compile(rf"({NUMBER}) ?([kKMGTPE]i?B|B)?")
 _DURATION_PART = re.compile(rf"({NUMBER}) ?([a-z]+)")
 _DURATION = re.compile(rf"{NUMBER} ?[a-z]+(?:[ ,]{{0,2}}{NUMBER} ?[a-z]+){{0,7}}")

@@ -23,7 +23,7 @@ from steelyard.units import parse_bytes, write_bytes, wrong
 _EXAMPLES = "auto, H100:8, A100:80GB:8, 24GB.., L4:1/4, H100:1g.10gb or 0"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,39}")
 _COUNT = re.compile(r"([0-9]{1,5})(?:\.\.([0-9]{1,5}))?")
-_MEMORY = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})? ?[MGT]i?B)(\.\.)?")
+_MEMORY = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})? ?[MGTPE]i?B)(\.\.)?")
 _SHARE = re.compile(r"([0-9]{1,3})/([0-9]{1,3})")
 _PROFILE = re.compile(r"[1-9]g\.[0-9]{1,4}gb(?:\+[a-z.]{1,8})?")
 
@@ -125,8 +125,8 @@ def parse_device(text: str) -> Device:
     if (not name and not memory) or len(parts) > 1:
         raise wrong(text, "a request for devices", _EXAMPLES)
     size = parse_bytes(memory[1]) if memory else None
-    if size == 0:
-        raise ValueError(f"'{text}' asks for a device without memory; for no device at all write gpu: 0")
+    if size is not None and size < 10**9:
+        raise ValueError(f"'{text[:60]}' asks for less memory than any device has; for example 24GB, or 0 for no device at all")
     return _with_detail(Device(name=name, memory=size, at_least=bool(memory and memory[2])), parts[0] if parts else "", text)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -23,8 +24,10 @@ Auto = Literal["auto"]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
-_FLOAT = re.compile(r"[0-9]{1,15}(?:\.[0-9]{0,15})?(?:[eE][-+]?[0-9]{1,3})?|\.[0-9]{1,15}(?:[eE][-+]?[0-9]{1,3})?")
+_FLOAT = re.compile(r"[0-9]{1,20}(?:\.[0-9]{0,20})?(?:[eE][-+]?[0-9]{1,3})?|\.[0-9]{1,20}(?:[eE][-+]?[0-9]{1,3})?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+MOST = 10**18
+"""No count, size or amount (in micro-dollars) is larger; it fits in 64 bits."""
 _NUMBER = r"[0-9]+(\.[0-9]+)?"
 _AMOUNTS = {"hour": "an amount an hour", "day": "an amount a day", "month": "an amount a month", None: "an amount, once"}
 
@@ -80,6 +83,8 @@ def whole(least: int, example: str) -> Callable[[object], int]:
         number = units.parse_count(scalar(value))
         if number < least:
             raise ValueError(f"'{value}' is less than {least}; for example {example}")
+        if number > MOST:
+            raise wrong(value, "a number that anything here could reach", example)
         return number
 
     return parse
@@ -109,8 +114,8 @@ def real(example: str) -> Callable[[object], float]:
 
 def _bytes(value: object) -> int:
     size = units.parse_bytes(scalar(value))
-    if size <= 0:
-        raise wrong(value, "more than nothing", "16GB")
+    if not 0 < size <= MOST:
+        raise wrong(value, "a size from 1 byte to 1EB", "16GB")
     return size
 
 
@@ -125,9 +130,11 @@ def money(period: units.Period | None, example: str) -> Callable[[object], int]:
     """A parser of micro-dollars for one period; a typed `int` is micro-dollars already."""
 
     def parse(value: object) -> int:
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST:
             return value
         amount = value if isinstance(value, Money) else units.parse_money(scalar(value))
+        if not 0 <= amount.micro <= MOST:
+            raise wrong(value, "an amount that anyone could pay", example)
         if amount.period != period:
             raise wrong(value, _AMOUNTS[period], example)
         return amount.micro
@@ -151,19 +158,20 @@ def _rate(value: object) -> Fraction:
     rate = value if isinstance(value, Fraction) else units.parse_rate(scalar(value))
     if rate <= 0:
         raise wrong(value, "a rate above zero", "4/s")
+    units.write_rate(rate)  # refuses what no text can say
     return rate
 
 
 def _factor(value: object) -> Decimal:
     factor = units.parse_factor(scalar(value))
-    if factor < 1:
-        raise wrong(value, "a factor from 1x on", "3x")
+    if not 1 <= factor <= 1000:
+        raise wrong(value, "a factor from 1x to 1000x", "3x")
     return factor
 
 
 def _percent(value: object) -> Decimal:
     ratio = units.parse_percent(value if isinstance(value, Decimal) else scalar(value))
-    if not 0 < ratio <= 10:
+    if not 0 < ratio <= 10 or units.parse_percent(units.write_percent(ratio)) != ratio:
         raise wrong(value, "a percentage above 0% and up to 1000%", "80%")
     return ratio
 
@@ -188,8 +196,14 @@ def _auto(parse: Callable[[object], Any]) -> Callable[[object], Any]:
     return lambda value: "auto" if value == "auto" else parse(value)
 
 
-def _write_auto_count(value: int | str) -> int | str:
-    return value if isinstance(value, str) else units.write_count(value)
+def _write_count(value: int | str) -> int | str:
+    """A plain number where no suffix makes it shorter; `auto` as it is."""
+    text = value if isinstance(value, str) else units.write_count(value)
+    return int(text) if text.isdigit() else text
+
+
+def _write_real(value: float) -> int | float:
+    return int(value) if value.is_integer() and value < 10**15 else value
 
 
 def one_or_many(value: object) -> object:
@@ -206,6 +220,13 @@ def _matching(pattern: re.Pattern[str], what: str, example: str) -> Callable[[st
     return check
 
 
+@dataclass(frozen=True, slots=True)
+class Says:
+    """In the type of a field: what it takes, in a person's words (for `explain` and the reference)."""
+
+    words: str
+
+
 def _schema(pattern: str, *, number: str = "", choice: str = "") -> WithJsonSchema:
     """A string of `pattern`, or a JSON number of the type `number`, or the word `choice`."""
     options: list[dict[str, Any]] = [{"type": "string", "pattern": f"^({pattern})$"}]
@@ -216,66 +237,121 @@ def _schema(pattern: str, *, number: str = "", choice: str = "") -> WithJsonSche
     return WithJsonSchema({"anyOf": options} if len(options) > 1 else options[0])
 
 
-Text = Annotated[str, AfterValidator(one_line)]
-"""One line."""
-Prose = Annotated[str, AfterValidator(_printable)]
-"""Any text, also of several lines, also empty."""
-Name = Annotated[str, BeforeValidator(_name), WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$", "maxLength": 40})]
-Flag = Annotated[bool, BeforeValidator(flag)]
-Texts = Annotated[
-    tuple[Text, ...],
-    BeforeValidator(one_or_many),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
-]
-
 _COUNT_TEXT = rf"{_NUMBER} ?[kKMBT]?"
-Count = Annotated[int, BeforeValidator(whole(1, "2000 or 1B")), PlainSerializer(units.write_count), _schema(_COUNT_TEXT, number="integer")]
-CountOrNone = Annotated[
-    int, BeforeValidator(whole(0, "0 or 100")), PlainSerializer(units.write_count), _schema(_COUNT_TEXT, number="integer")
-]
-Percentile = Annotated[int, BeforeValidator(_percentile), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 99})]
+_BYTES_TEXT = rf"{_NUMBER} ?([kKMGTPE]i?B|B)"
+_MONEY_TEXT = rf"\$ ?{_NUMBER} ?[kKM]?"
+_COUNT = _schema(_COUNT_TEXT, number="integer")
+_ONE_OR_MANY = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]})
+_GPU = WithJsonSchema(
+    {"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 0}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+)
+_NAME_SCHEMA = WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$", "maxLength": 40})
+
+Text = Annotated[str, AfterValidator(one_line), Says("a text")]
+"""One line."""
+Prose = Annotated[str, AfterValidator(_printable), Says("a text, also of several lines")]
+"""Any text, also of several lines, also empty."""
+Name = Annotated[str, BeforeValidator(_name), _NAME_SCHEMA, Says("a name")]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(one_or_many), _ONE_OR_MANY, Says("one text or a list of them")]
+
+Count = Annotated[int, BeforeValidator(whole(1, "2000 or 1B")), PlainSerializer(_write_count), _COUNT, Says("a whole number")]
+CountFromZero = Annotated[int, BeforeValidator(whole(0, "0 or 100")), PlainSerializer(_write_count), _COUNT, Says("a whole number, or 0")]
 AutoCount = Annotated[
     int | Auto,
     BeforeValidator(_auto(whole(1, "4 or auto"))),
-    PlainSerializer(_write_auto_count),
+    PlainSerializer(_write_count),
     _schema(_COUNT_TEXT, number="integer", choice="auto"),
+    Says("a whole number, or auto"),
 ]
-Real = Annotated[float, BeforeValidator(real("0.5")), _schema(r"[0-9.]+([eE][-+]?[0-9]+)?", number="number")]
-
-_BYTES_TEXT = rf"{_NUMBER} ?([kKMGTPE]i?B|B)"
-Bytes = Annotated[int, BeforeValidator(_bytes), PlainSerializer(units.write_bytes), _schema(_BYTES_TEXT, number="integer")]
+Percentile = Annotated[
+    int, BeforeValidator(_percentile), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 99}), Says("a percentile, 1 to 99")
+]
+Real = Annotated[
+    float,
+    BeforeValidator(real("0.5")),
+    PlainSerializer(_write_real),
+    _schema(r"[0-9.]+([eE][-+]?[0-9]+)?", number="number"),
+    Says("a number above zero"),
+]
+Bytes = Annotated[
+    int, BeforeValidator(_bytes), PlainSerializer(units.write_bytes), _schema(_BYTES_TEXT, number="integer"), Says("a size: 80GB, 4GiB")
+]
 Duration = Annotated[
-    timedelta, BeforeValidator(_duration), PlainSerializer(units.write_duration), _schema(rf"({_NUMBER} ?[a-zA-Z]+[ ,]*)+")
+    timedelta,
+    BeforeValidator(_duration),
+    PlainSerializer(units.write_duration),
+    _schema(rf"({_NUMBER} ?[a-zA-Z]+[ ,]*)+"),
+    Says("a duration: 15m, 2 days"),
 ]
 
-_MONEY_TEXT = rf"\$ ?{_NUMBER} ?[kKM]?"
-Price = Annotated[int, BeforeValidator(money(None, "$500")), PlainSerializer(_write_money(None)), _schema(_MONEY_TEXT)]
+Price = Annotated[
+    int, BeforeValidator(money(None, "$500")), PlainSerializer(_write_money(None)), _schema(_MONEY_TEXT), Says("an amount: $500")
+]
 PriceAnHour = Annotated[
-    int, BeforeValidator(money("hour", "$400/h")), PlainSerializer(_write_money("hour")), _schema(rf"{_MONEY_TEXT} ?/ ?(h|hour)")
+    int,
+    BeforeValidator(money("hour", "$400/h")),
+    PlainSerializer(_write_money("hour")),
+    _schema(rf"{_MONEY_TEXT} ?/ ?(h|hour)"),
+    Says("an amount an hour: $400/h"),
 ]
-HourlyPrice = Annotated[int, BeforeValidator(_hourly), PlainSerializer(_write_money(None)), _schema(rf"{_MONEY_TEXT}( ?/ ?(h|hour))?")]
+HourlyPrice = Annotated[
+    int,
+    BeforeValidator(_hourly),
+    PlainSerializer(_write_money(None)),
+    _schema(rf"{_MONEY_TEXT}( ?/ ?(h|hour))?"),
+    Says("an amount: $0.35"),
+]
 PriceAMonth = Annotated[
-    int, BeforeValidator(money("month", "$20k/month")), PlainSerializer(_write_money("month")), _schema(rf"{_MONEY_TEXT} ?/ ?month")
+    int,
+    BeforeValidator(money("month", "$20k/month")),
+    PlainSerializer(_write_money("month")),
+    _schema(rf"{_MONEY_TEXT} ?/ ?month"),
+    Says("an amount a month: $20k/month"),
 ]
 
-Rate = Annotated[Fraction, BeforeValidator(_rate), PlainSerializer(units.write_rate), _schema(rf"{_NUMBER} ?[kKM]? ?/ ?[a-z]+")]
+Rate = Annotated[
+    Fraction,
+    BeforeValidator(_rate),
+    PlainSerializer(units.write_rate),
+    _schema(rf"{_NUMBER} ?[kKM]? ?/ ?[a-z]+"),
+    Says("a rate: 4/s, 100/m"),
+]
 Factor = Annotated[
-    Decimal, BeforeValidator(_factor), PlainSerializer(lambda factor: f"{factor:f}x"), _schema(rf"{_NUMBER} ?x?", number="number")
+    Decimal,
+    BeforeValidator(_factor),
+    PlainSerializer(lambda factor: f"{factor:f}x"),
+    _schema(rf"{_NUMBER} ?x?", number="number"),
+    Says("a factor: 3x"),
 ]
-Percent = Annotated[Decimal, BeforeValidator(_percent), PlainSerializer(units.write_percent), _schema(rf"{_NUMBER} ?%")]
+Percent = Annotated[
+    Decimal, BeforeValidator(_percent), PlainSerializer(units.write_percent), _schema(rf"{_NUMBER} ?%"), Says("a percentage: 80%")
+]
 GpuRequest = Annotated[
-    Gpu,
-    BeforeValidator(_gpu),
-    PlainSerializer(_write_gpu),
-    WithJsonSchema(
-        {"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 0}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
-    ),
+    Gpu, BeforeValidator(_gpu), PlainSerializer(_write_gpu), _GPU, Says("a kind, a memory, a count, a share, a list of them, auto, or 0")
 ]
-Replicas = Annotated[Range, BeforeValidator(_replicas), PlainSerializer(str), _schema(r"[0-9]+(\.\.[0-9]+)?", number="integer")]
+Replicas = Annotated[
+    Range,
+    BeforeValidator(_replicas),
+    PlainSerializer(str),
+    _schema(r"[0-9]+(\.\.[0-9]+)?", number="integer"),
+    Says("a number, or from..to: 1..6"),
+]
 
-Member = Annotated[str, AfterValidator(_matching(re.compile(r"(?:group|user):[^\s:]+"), "a member", "group:nlp-engineers or user:ana"))]
-Variable = Annotated[str, AfterValidator(_matching(_VARIABLE, "the name of an environment variable", "LOG_LEVEL"))]
-DeviceName = Annotated[str, AfterValidator(_matching(re.compile(r"[A-Za-z][A-Za-z0-9-]{0,39}"), "a kind of device", "gpu or H100"))]
+Member = Annotated[
+    str,
+    AfterValidator(_matching(re.compile(r"(?:group|user):[^\s:]+"), "a member", "group:nlp-engineers or user:ana")),
+    AfterValidator(_printable),
+    Says("group:NAME or user:NAME"),
+]
+Variable = Annotated[
+    str, AfterValidator(_matching(_VARIABLE, "the name of an environment variable", "LOG_LEVEL")), Says("the name of a variable")
+]
+DeviceName = Annotated[
+    str, AfterValidator(_matching(re.compile(r"[A-Za-z][A-Za-z0-9-]{0,39}"), "a kind of device", "gpu or H100")), Says("a kind of device")
+]
 MountPath = Annotated[
-    str, AfterValidator(_matching(re.compile(r"/[^\x00-\x1f:]*"), "a path in the workload", "/data")), AfterValidator(_printable)
+    str,
+    AfterValidator(_matching(re.compile(r"/[^\x00-\x1f:]*"), "a path in the workload", "/data")),
+    AfterValidator(_printable),
+    Says("a mount path"),
 ]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from steelyard.blueprint.fields import Bytes, CountOrNone, HourlyPrice, Name, PriceAnHour, Text, Texts, one_line, scalar
+from steelyard.blueprint.fields import Bytes, CountFromZero, HourlyPrice, Name, PriceAnHour, Text, Texts, one_line, scalar
 from steelyard.blueprint.part import Conflict, Document, Part, at_least_one, at_most_one
 
 
@@ -27,7 +27,7 @@ class Storage(Part):
 class Limits(Part):
     """What no autoscaler goes beyond."""
 
-    gpu: CountOrNone | None = Field(None, description="Devices of all kinds together.", examples=[64])
+    gpu: CountFromZero | None = Field(None, description="Devices of all kinds together.", examples=[64])
     price: PriceAnHour | None = Field(None, description="Price of all nodes together.", examples=["$400/h"])
 
 

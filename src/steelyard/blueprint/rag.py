@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from steelyard.blueprint.fields import Count, CountOrNone, Duration, Name, Text, Texts
+from steelyard.blueprint.fields import Count, CountFromZero, Duration, Name, Text, Texts
 from steelyard.blueprint.part import Conflict, Part, Workload, short_form
 
 
@@ -15,7 +15,7 @@ class Chunk(Part):
     """How documents are cut, in characters."""
 
     size: Count = Field(800, description="Length of a piece.", examples=[800])
-    overlap: CountOrNone = Field(100, description="What neighbouring pieces share; less than the size.", examples=[100])
+    overlap: CountFromZero = Field(100, description="What neighbouring pieces share; less than the size.", examples=[100])
 
     @classmethod
     def conflicts(cls, given: Mapping[str, Any]) -> Iterator[Conflict]:

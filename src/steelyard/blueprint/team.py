@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter
 
-from steelyard.blueprint.fields import CountOrNone, DeviceName, Member, Name, Percent, PriceAMonth, Real, flag, one_or_many
+from steelyard.blueprint.fields import CountFromZero, DeviceName, Member, Name, Percent, PriceAMonth, Real, flag, one_or_many
 from steelyard.blueprint.part import Document, Part, short_form
 
-Quota = Mapping[DeviceName, CountOrNone]
+Quota = Mapping[DeviceName, CountFromZero]
 """Devices by kind; `gpu` counts all of them."""
 
 

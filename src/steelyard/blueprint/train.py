@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from steelyard.blueprint.fields import AutoCount, Count, CountOrNone, Duration, Prose, Real, Text, Texts, one_or_many
+from steelyard.blueprint.fields import AutoCount, Count, CountFromZero, Duration, Prose, Real, Text, Texts, one_or_many
 from steelyard.blueprint.part import Conflict, Part, Workload, at_least_one, at_most_one, short_form
 
 NANO_GPT = "nano-gpt"
@@ -73,7 +73,9 @@ class Train(Workload):
     sequence: AutoCount = Field("auto", description="Tokens in one sequence.", examples=[4096])
     batch: AutoCount = Field("auto", description="Sequences per optimizer step over all workers.", examples=[128])
     learning_rate: Real | None = Field(None, description="Peak learning rate; the recipe's own when left out.", examples=["2e-4"])
-    seed: CountOrNone = Field(1, description="Seed of initialisation and data order: the same seed gives the same training.", examples=[7])
+    seed: CountFromZero = Field(
+        1, description="Seed of initialisation and data order: the same seed gives the same training.", examples=[7]
+    )
     framework: Literal["ray", "torchrun"] = Field("ray", description="What starts the workers.", examples=["torchrun"])
     workers: AutoCount = Field("auto", description="Worker processes; on GPUs one per device.", examples=[2])
     precision: Literal["auto", "fp32", "bf16", "fp16", "fp8"] = Field(
