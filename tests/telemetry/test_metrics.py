@@ -107,6 +107,13 @@ def test_a_run_that_is_over_uses_no_memory(run: MadeUpRun) -> None:
     assert told["steelyard_process_cpu_seconds_total 0"] == 1.5
 
 
+def test_a_restart_is_counted_when_workers_start_again(run: MadeUpRun) -> None:
+    full(run).lose_workers(3)
+    assert values(families([run.story()]))["steelyard_run_restarts_total"] == 0
+    run.attempt_start(from_step=3)
+    assert values(families([run.story()]))["steelyard_run_restarts_total"] == 1
+
+
 def test_several_runs_stand_side_by_side(run: MadeUpRun, tmp_path: Path) -> None:
     other = MadeUpRun(tmp_path / "other")
     other.start()

@@ -32,6 +32,7 @@ def test_every_end_has_its_word(run: MadeUpRun) -> None:
         assert run.story(alive=False).status == word
         run.now += 1
         run.start(resumed=True)
+        assert run.story().status == "Starting"
 
 
 def test_lost_workers_are_restarting_until_a_new_step_ends(run: MadeUpRun) -> None:

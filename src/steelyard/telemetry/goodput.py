@@ -6,10 +6,9 @@ them; each microsecond goes to one kind. docs/goodput.md explains the kinds to p
 
 from __future__ import annotations
 
-import statistics
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile
 from typing import Literal
@@ -155,13 +154,3 @@ def wasted_steps(steps: Sequence[StepRow], saved_step: int, losses_us: Sequence[
 def started_us(row: StepRow) -> int:
     """When a step began, in epoch microseconds."""
     return microseconds(row.t) - row.duration_us
-
-
-def anomalous(steps: Sequence[StepRow]) -> Iterator[StepRow]:
-    """Steps that took longer than the median + 3 x the median absolute deviation. Nothing below eight steps."""
-    durations = [row.duration_us for row in steps]
-    if len(durations) < 8:
-        return
-    median = statistics.median(durations)
-    bar = median + 3 * statistics.median(abs(duration - median) for duration in durations)
-    yield from (row for row in steps if row.duration_us > bar)

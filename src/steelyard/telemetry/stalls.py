@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from steelyard.findings import Finding
+from steelyard.telemetry.anomalies import FEWEST, anomaly_bar
 from steelyard.telemetry.events import STEP_PARTS, Event
 
 WARM_UP = 2
 """First steps of an attempt, which compile and fill caches, are not judged."""
 WINDOW = 20
-"""How many last steps are judged,"""
-FEWEST = 8
-"""and from how many on."""
+"""How many last steps are judged; none below `FEWEST`."""
 
 DATA_BAR = 0.30
 COMMUNICATION_BAR = 0.40
@@ -152,8 +151,7 @@ def slow_steps(recent: Recent) -> Finding | None:
         return None
     usual = [event["duration_us"] - event["checkpoint_us"] for event in before[-5 * WINDOW:]]
     median = statistics.median(usual)
-    deviation = statistics.median(abs(duration - median) for duration in usual)
-    bar = max(median + 3 * deviation, SLOW_BAR * median)
+    bar = max(anomaly_bar(usual), SLOW_BAR * median)
     if any(event["duration_us"] - event["checkpoint_us"] <= bar for event in last):
         return None
     grown = {part: total(last, f"{part}_us") / len(last) - total(before, f"{part}_us") / len(before) for part in STEP_PARTS}
