@@ -10,7 +10,7 @@ import pytest
 
 from steelyard.blueprint import read_text
 from tests.docs.pages import ROOT, SOURCE, Block, blocks
-from tests.verbs.stories import write_run
+from tests.verbs.stories import write_run, write_usage
 
 README = blocks(ROOT / "README.md")
 QUICK = [line for block in README if block.info == "sh run" for line in block.code.splitlines()]
@@ -25,6 +25,7 @@ def test_every_block_says_how_it_is_checked() -> None:
 
 def test_the_quick_commands_run(tmp_path: Path) -> None:
     write_run(tmp_path / "home", "ray-training-1")
+    write_usage(tmp_path / "home", "ray-training-1")
     environment = os.environ | {"STEELYARD_HOME": str(tmp_path / "home"), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     script = "set -e\n" + "\n".join(QUICK)
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
