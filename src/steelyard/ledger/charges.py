@@ -40,6 +40,15 @@ class Charge:
     """Of that, what paid for work that was lost and done again."""
 
     @property
+    def lasts_us(self) -> int:
+        return self.end_us - self.start_us
+
+    @property
+    def wasted_us(self) -> int:
+        """Of this time, that whose work was lost: the last of a usage, since its last checkpoint."""
+        return 0 if self.usage is None else _wasted_us(self.usage, self.start_us, self.end_us)
+
+    @property
     def idle_micro(self) -> int | None:
         """Of what is held, what was not used."""
         return None if self.allocated_micro is None or self.used_micro is None else self.allocated_micro - self.used_micro
@@ -289,17 +298,16 @@ def _split(node: str, piece: _Piece, amount: int | None) -> list[Charge]:
 def _charge(one: _Held, start_us: int, end_us: int, allocated: int | None) -> Charge:
     used = wasted = None
     if allocated is not None:
-        wasted = _rounded(allocated, _wasted_share(one.usage, start_us, end_us))
+        wasted = _rounded(allocated, Fraction(_wasted_us(one.usage, start_us, end_us), max(end_us - start_us, 1)))
         if one.usage.used_ratio is not None:
             # A measured ratio may pass 1 by the coarseness of the kernel's clock; nobody uses more than is held.
             used = _rounded(allocated, min(max(Fraction(one.usage.used_ratio), Fraction(0)), Fraction(1)))
     return Charge(one.usage.holding.node, one.usage, start_us, end_us, allocated, used, wasted)
 
 
-def _wasted_share(usage: Usage, start_us: int, end_us: int) -> Fraction:
-    """Of this time, the share whose work was lost: the last of a usage, since its last checkpoint."""
+def _wasted_us(usage: Usage, start_us: int, end_us: int) -> int:
     lost_from = max(usage.end_us - usage.wasted_us, start_us)
-    return Fraction(max(min(end_us, usage.end_us) - lost_from, 0), max(end_us - start_us, 1))
+    return max(min(end_us, usage.end_us) - lost_from, 0)
 
 
 def _rounded(amount: int, share: Fraction) -> int:
