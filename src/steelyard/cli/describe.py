@@ -89,7 +89,7 @@ def figure_lines(description: Description) -> Iterator[str]:
     yield from startup_lines(description)
     yield _line("step time", step_text(description))
     yield _line("goodput", goodput_text(story))
-    yield _line("wasted", f"{story.wasted_steps} steps")
+    yield _line("wasted", "1 step" if story.wasted_steps == 1 else f"{story.wasted_steps} steps")
     yield _line("price", f"{format_money(story.price_micro_hour)} per hour" if story.price_micro_hour is not None else "-")
 
 
