@@ -32,7 +32,9 @@ def test_the_golden_example_that_was_worked_out_by_hand(run: MadeUpRun) -> None:
     run.checkpoint(5, duration_us=300_000)          # inside the step, not counted again
     run.steps(6, 7)                                 # 1017.3: lost, 2 s wasted
     run.now = 1017.8
-    run.lose_workers(7)                             # 0.5 s into step 8: wasted as well
+    run.rank("worker.end", status="failed")         # 0.5 s into step 8: wasted as well
+    run.now = 1019.0
+    run.lose_workers(7)                             # the driver notices, which is part of recovery
     run.now = 1030.0
     run.rank("restore", step=5, duration_us=1_500_000)
     run.now = 1031.0

@@ -36,6 +36,8 @@ class Chronicle:
     outside_steps: list[Interval] = field(default_factory=list)
     cpu: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Of each writer: CPU seconds of its processes that are over, and of the present one."""
+    signs: dict[int, float] = field(default_factory=dict)
+    """Of each attempt, the last time at which one of its ranks wrote anything."""
     unreadable: int = 0
 
     def add(self, events: Iterable[Event]) -> None:
@@ -56,15 +58,17 @@ class Chronicle:
         if kind in self.kept:
             self.kept[kind].append(event)
         self.times.append(t)
+        if event["writer"].startswith("rank-"):
+            self.signs[event["attempt"]] = max(t, self.signs.get(event["attempt"], t))
 
     def last_before(self, t: float | None) -> float:
         """The last sign of life before `t` (None: the last of all); there must be one."""
         return self.times[(len(self.times) if t is None else max(bisect_left(self.times, t), 1)) - 1]
 
-    @property
-    def lost(self) -> list[float]:
-        """When workers were lost."""
-        return [attempt.lost for attempt in self.attempts if attempt.lost is not None]
+    def deaths(self) -> list[float]:
+        """When workers died: the last sign of life of a lost attempt's ranks, since the driver notices only later."""
+        lost = [(attempt.lost, self.signs.get(attempt.number)) for attempt in self.attempts if attempt.lost is not None]
+        return [noticed if sign is None else min(noticed, sign) for noticed, sign in lost]
 
 
 def is_rank_0(event: Event) -> bool:

@@ -41,7 +41,7 @@ class Teller:
 def story_of(chronicle: Chronicle, run: str, now: float, alive: bool, *, torn_lines: int = 0, logs: tuple[Path, ...] = ()) -> Story:
     """The story that `chronicle` tells. Pure."""
     lives = lives_of(chronicle, now, alive)
-    lost_us = [microseconds(t) for t in chronicle.lost]
+    lost_us = [microseconds(t) for t in chronicle.deaths()]
     bad_ends = [life.end_us for life in lives if life.ending in ("stopped", "failed", "died")]
     checkpoints = tuple(chronicle.kept["checkpoint"])
     wasted = wasted_steps(chronicle.steps, checkpoints[-1]["step"] if checkpoints else 0, lost_us + bad_ends)
