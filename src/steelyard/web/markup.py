@@ -18,8 +18,8 @@ LOGO = ('<svg viewBox="0 0 32 32" width="26" height="26" aria-hidden="true"><g f
 def bar(shares: Sequence[Share]) -> str:
     """A whole cut into its parts; a part that is wide enough carries its word."""
     cells = "".join(
-        f'<div class="cell kind-{share.key}" style="width:{_percent(share.share)}" title="{escape(f"{share.word} {percent(share.share)}, {share.time}")}">'
-        f'{_inside(share)}</div>' for share in shares)
+        f'<div class="cell kind-{share.key}" style="width:{_percent(share.share)}" '
+        f'title="{escape(f"{share.word} {percent(share.share)}, {share.time}")}">{_inside(share)}</div>' for share in shares)
     words = ", ".join(f"{share.word} {percent(share.share)}" for share in shares)
     return f'<div class="bar" role="img" aria-label="{escape(words)}">{cells}</div>'
 
@@ -45,8 +45,9 @@ def swatch(key: str) -> str:
 
 def life(line: Timeline) -> str:
     """The run's life: a lane of what it did, one of checkpoints, one of restarts, over one axis."""
-    spans = "".join(f'<div class="cell kind-{span.key}" style="left:{_percent(span.left)};width:{_percent(span.width)}" title="{escape(span.title)}"></div>'
-                    for span in line.spans)
+    spans = "".join(
+        f'<div class="cell kind-{span.key}" style="left:{_percent(span.left)};width:{_percent(span.width)}" '
+        f'title="{escape(span.title)}"></div>' for span in line.spans)
     ticks = "".join(f'<div class="tick" style="left:{_percent(tick.left)}"><span>{escape(tick.title)}</span></div>' for tick in line.ticks)
     return (f'<div class="life"><div class="lane"><b>what it did</b><div class="track strip">{spans}</div></div>'
             f'<div class="lane"><b>checkpoints</b><div class="track">{_marks(line.checkpoints, "▲", "checkpoint")}</div></div>'
@@ -55,10 +56,13 @@ def life(line: Timeline) -> str:
 
 
 def _marks(marks: Iterable[Mark], sign: str, key: str) -> str:
-    return "".join(f'<span class="mark" style="left:{_percent(mark.left)};color:var(--{key})" title="{escape(mark.title)}">{sign}</span>' for mark in marks)
+    return "".join(
+        f'<span class="mark" style="left:{_percent(mark.left)};color:var(--{key})" title="{escape(mark.title)}">{sign}</span>'
+        for mark in marks)
 
 
-LIFE_WORDS = {"start-up": "start-up", "compute": "training", "recovery": "recovery", "wasted": "done again or lost", "idle": "not running", "other": "the rest"}
+LIFE_WORDS = {"start-up": "start-up", "compute": "training", "recovery": "recovery", "wasted": "done again or lost",
+              "idle": "not running", "other": "the rest"}
 
 
 def _key(line: Timeline) -> str:
@@ -78,8 +82,9 @@ def waterfall(rows: Sequence[StartRow]) -> str:
 def findings(seen: Sequence[FindingView]) -> str:
     """What is worth telling: sign and severity, what, how it shows, what to do, and the rule's name."""
     return "".join(
-        f'<div class="finding" style="--tone:var(--{view.tone})"><div class="what"><span class="sign">{view.sign} {view.severity}</span>'
-        f'{escape(view.finding.message)}</div>{_part("seen", view.finding.evidence)}{_part("next", view.finding.next_step)}'
+        f'<div class="finding" style="--tone:var(--{view.tone})">'
+        f'<div class="what"><span class="sign">{view.sign} {view.finding.severity}</span>{escape(view.finding.message)}</div>'
+        f'{_part("seen", view.finding.evidence)}{_part("next", view.finding.next_step)}'
         f'<div class="rule">{escape(view.finding.object)} · {escape(view.finding.rule)}</div></div>' for view in seen)
 
 

@@ -12,9 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from steelyard.errors import NotFoundError
 from steelyard.home import Home
 from steelyard.local.store import RunFolder, RunStore
 from steelyard.telemetry.story import Story, Teller
+from steelyard.web.costs import Costs
 from steelyard.web.views import RunsRow, RunView, run_view, runs_row
 
 SHORTEST = 0.8
@@ -38,6 +40,7 @@ class Told:
     now: float
     due: float
     view: RunView | None = None
+    cost: int | None = None
 
 
 class Stories:
@@ -45,6 +48,7 @@ class Stories:
 
     def __init__(self, home: Home, clock: Callable[[], float] = time.time) -> None:
         self._store = RunStore(home)
+        self._costs = Costs(home, clock)
         self._clock = clock
         self._told: dict[Path, Told] = {}
         self._lock = threading.Lock()
@@ -54,15 +58,18 @@ class Stories:
         with self._lock:
             runs = self._store.all()
             self._told = {run.path: told for run in runs if (told := self._told.get(run.path))}
-            stories = [self._tell(run).story for run in runs]
+            stories = [told.story for run in runs if (told := self._tell_if_there(run))]
         now = self._clock()
-        return tuple(runs_row(story, now) for story in sorted(stories, key=lambda story: -story.started))
+        newest_first = sorted(stories, key=lambda story: -story.started)
+        return tuple(runs_row(story, now, self._costs.of(story.run)) for story in newest_first)
 
     def view(self, name: str) -> RunView:
         """The run of that name. Raises NotFoundError."""
         with self._lock:
             told = self._tell(self._store.find(name))
-            told.view = told.view or run_view(told.story, told.now)
+            cost = self._costs.of(told.story.run)
+            if told.view is None or told.cost != cost:
+                told.view, told.cost = run_view(told.story, told.now, cost), cost
             return told.view
 
     def logs(self, name: str) -> tuple[str, ...]:
@@ -78,6 +85,12 @@ class Stories:
             paths = {path.stem: path for path in self._tell(self._store.find(name)).story.logs}
         return tail(paths[log]) if log in paths else ""
 
+    def _tell_if_there(self, run: RunFolder) -> Told | None:
+        try:
+            return self._tell(run)
+        except NotFoundError:
+            return None
+
     def _tell(self, run: RunFolder) -> Told:
         told, now = self._told.get(run.path), self._clock()
         if told and now < told.due:
@@ -87,7 +100,10 @@ class Stories:
             return told
         teller = told.teller if told and _files(told.trace) <= _files(trace) else Teller(run.path)
         began = time.perf_counter()
-        story = teller.tell(now, trace[0])
+        try:
+            story = teller.tell(now, trace[0])
+        except FileNotFoundError as error:
+            raise NotFoundError(f"{run.name} was deleted just now", next_step="steelyard get") from error
         due = now + max(SHORTEST, 10 * (time.perf_counter() - began))
         self._told[run.path] = Told(teller, trace, story, now, due)
         return self._told[run.path]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from steelyard.telemetry.goodput import LOSSES, started_us
@@ -58,15 +59,17 @@ def _share(key: str, spent_us: int, share: float) -> Share:
     if key == "productive":
         return Share("compute", "productive", share, format_duration(spent_us / 1e6), "steps that count: compute, communication, optimizer")
     meaning = "; ".join(part for part in (LOSSES.get(key, ""), ADVICE.get(key, "")) if part)
-    return Share(kind(key).key, kind(key).word if key != "other" else "other", share, format_duration(spent_us / 1e6), meaning)
+    return Share(kind(key).key, kind(key).word, share, format_duration(spent_us / 1e6), meaning)
 
 
 def step_shares(story: Story) -> tuple[Share, ...]:
-    """All steps' time together, by part of a step."""
+    """All steps' time together, by part of a step, the largest first."""
     total = sum(row.duration_us for row in story.steps)
-    sums = {key: sum(row.parts_us.get(key, 0) for row in story.steps) for key in dict.fromkeys(part for row in story.steps for part in row.parts_us)}
-    ordered = sorted(sums.items(), key=lambda item: -item[1])
-    return tuple(Share(kind(key).key, kind(key).word, spent / total, format_duration(spent / 1e6), "") for key, spent in ordered) if total else ()
+    sums: Counter[str] = Counter()
+    for row in story.steps:
+        sums.update(row.parts_us)
+    shares = ((kind(key), spent) for key, spent in sums.most_common() if total)
+    return tuple(Share(part.key, part.word, spent / total, format_duration(spent / 1e6), "") for part, spent in shares)
 
 
 def start_rows(story: Story) -> tuple[StartRow, ...]:
