@@ -1,0 +1,1 @@
+"""Blueprints that are ready to run; `steelyard init NAME` copies one."""

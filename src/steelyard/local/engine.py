@@ -1,0 +1,124 @@
+"""This machine as an engine: observe the runs, decide what to start, start it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from steelyard.engine import Observed, Outcome, State, Step
+from steelyard.errors import StateError, SteelyardError
+from steelyard.home import Home
+from steelyard.local.specify import specify
+from steelyard.local.store import RunFolder, RunStore
+from steelyard.planning import Choice, Plan
+from steelyard.runtime.control import request_stop
+from steelyard.runtime.spec import read_spec
+from steelyard.telemetry.events import read_events
+
+
+@dataclass
+class Driver:
+    """A driver's process, as the command that started it sees it."""
+
+    run: RunFolder
+    process: subprocess.Popen[bytes]
+
+    def request_stop(self, reason: str) -> None:
+        request_stop(self.run.path, reason)
+
+    def kill(self) -> None:
+        """End the driver and everything that it started, at once."""
+        end_session(self.process.pid)
+        self.process.wait()
+
+    def wait(self, seconds: float) -> int | None:
+        """Its exit status, or None when it still runs after `seconds`."""
+        with suppress(subprocess.TimeoutExpired):
+            return self.process.wait(seconds)
+        return None
+
+
+@dataclass
+class LocalEngine:
+    """Runs under `home`, with Ray on this machine or at `address`."""
+
+    home: Home
+    address: str | None = None
+    blueprint_file: Path = Path()
+    models: dict[str, Path] = field(default_factory=dict)
+    """The folder of each model that a choice names, found beforehand."""
+    drivers: list[Driver] = field(default_factory=list)
+    """Of the runs that this engine started."""
+
+    def observe(self) -> State:
+        runs = [(run, run.story()) for run in RunStore(self.home).all()]
+        return State(tuple(Observed(run.name, "Train", "here", story.status, story.reason, story.started) for run, story in runs))
+
+    def steps(self, plan: Plan, state: State) -> tuple[Step, ...]:  # noqa: ARG002 - here, a plan always means a new run
+        return tuple(Step("start", choice.workload.name, choice) for choice in plan.choices)
+
+    def carry_out(self, steps: Sequence[Step]) -> Iterator[Outcome]:
+        for step in steps:
+            try:
+                yield Outcome(step, run=self._start(step))
+            except SteelyardError as error:  # the one place where an error of this engine becomes data
+                yield Outcome(step, error=error)
+                return
+
+    def _start(self, step: Step) -> str:
+        if step.verb == "resume":
+            run = RunStore(self.home).find(step.object)
+            self.drivers.append(launch(run))
+            return run.name
+        choice: Choice = step.detail
+        run = RunStore(self.home).create(choice.workload.name)
+        (run.path / "blueprint.yaml").write_bytes(self.blueprint_file.read_bytes())
+        spec = specify(choice, run=run.name, run_folder=run.path, blueprint_file=self.blueprint_file,
+                       model_path=self.models.get(choice.workload.model or ""), address=self.address)
+        spec.write(run.path)
+        self.drivers.append(launch(run))
+        return run.name
+
+
+def launch(run: RunFolder) -> Driver:
+    """Start the driver of `run` in a session of its own, so that Ctrl-C in this terminal does not reach Ray."""
+    if run.is_alive():
+        raise StateError(f"{run.name} is already running", next_step=f"steelyard get {run.name}")
+    sweep(run)
+    logs = run.path / "logs"
+    logs.mkdir(exist_ok=True, mode=0o700)
+    log = os.open(logs / "driver.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    threads = str(max(1, read_spec(run.path).cpus_per_worker))
+    environment = os.environ | {"OMP_NUM_THREADS": threads}
+    process = subprocess.Popen([sys.executable, "-m", "steelyard.local.driver", str(run.path)], stdin=subprocess.PIPE,
+                               stdout=log, stderr=log, env=environment, start_new_session=True)
+    os.close(log)
+    return Driver(run, process)
+
+
+def sweep(run: RunFolder) -> None:
+    """End what a killed driver of this run may have left: the processes of the session that it led."""
+    for event_pid in driver_pids(run):
+        if not psutil.pid_exists(event_pid):
+            end_session(event_pid)
+
+
+def driver_pids(run: RunFolder) -> tuple[int, ...]:
+    """Processes that drove this run, from its events."""
+    return tuple(event["pid"] for event in read_events(run.path) if event["kind"] == "run.start")
+
+
+def end_session(leader: int) -> None:
+    """Kill every process of the session that `leader` leads or led."""
+    for process in psutil.process_iter():
+        with suppress(ProcessLookupError, psutil.Error):
+            if os.getsid(process.pid) == leader:
+                process.send_signal(signal.SIGKILL)
