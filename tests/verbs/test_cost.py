@@ -120,7 +120,7 @@ def test_the_page_of_a_run_says_what_restarts_wasted(home: Home) -> None:
     assert (page.sums.used_micro, page.sums.idle_micro) == (360_000, 360_000)
     assert page.tokens
     assert page.micro_per_million_tokens == round(720_000 * 1_000_000 / page.tokens)
-    assert any("$0.54   had nothing been done twice" in line for line in command.page_lines(page))
+    assert any("30m00s done twice after 1 restart; without it $0.54" in line for line in command.page_lines(page))
 
 
 def test_a_deleted_run_still_has_its_page_and_no_tokens(home: Home) -> None:

@@ -98,6 +98,14 @@ def unenforced(document: Document, engine: Engine, blueprint: Blueprint | None =
     return tuple(_note(document, field, f"{field}: {text}", blueprint) for field, text in notes if text)
 
 
+def honoured_nowhere(document: Document, blueprint: Blueprint | None = None) -> tuple[Finding, ...]:
+    """A note for each field that the person set and no engine honours; one note for a kind that none runs."""
+    if document.kind not in ("Platform", "Team") and not any(runs(document.kind, engine) for engine in ENGINES):
+        return (_note(document, "kind", f"a {document.kind} is not run by any engine yet", blueprint),)
+    fields = [field for field in type(document).model_fields if field in document.model_fields_set and not HONOURS[document.kind][field]]
+    return tuple(_note(document, field, f"{field}: not enforced by any engine yet", blueprint) for field in fields)
+
+
 def _shortfall(document: Document, field: str, engine: Engine) -> str:
     """Why `engine` does not do what the field says; empty when it does."""
     if engine not in HONOURS[document.kind][field]:

@@ -22,7 +22,7 @@ HOUR_US = 3_600_000_000
 
 
 def cost(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Runs, or workloads: their latest runs.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Runs, or workloads: their latest runs.", show_default=False)] = None,
     by: Annotated[list[str] | None, typer.Option("--by", help=f"Sum by any of {','.join(DIMENSIONS)}.", show_default=False)] = None,
     since: Annotated[str | None, typer.Option(help="30d, or a date (UTC).", show_default=False)] = None,
     until: Annotated[str | None, typer.Option(help="1d, or a date, that day included.", show_default=False)] = None,
@@ -153,11 +153,12 @@ def page_lines(page: RunCost) -> Iterator[str]:
     yield f"  allocated   {format_money(sums.allocated_micro)}" + (
         f"   and {format_duration(sums.unknown_price_us / 1e6)} of unknown price" if sums.unknown_price_us and sums.allocated_micro else ""
     )
-    yield f"  used        {format_money(sums.used_micro)}   {'-' if sums.used_ratio is None else percent(sums.used_ratio)} of what it held"
+    used = "not known how much" if sums.used_ratio is None else percent(sums.used_ratio)
+    yield f"  used        {format_money(sums.used_micro)}   {used} of what it held"
     yield f"  idle        {format_money(sums.idle_micro)}"
-    lost = f"{format_duration(page.wasted_us / 1e6)} lost to {count(page.restarts, 'restart')}"
-    yield f"  wasted      {format_money(sums.wasted_micro)}   {lost}"
-    yield f"  without     {format_money(page.without_restarts_micro)}   had nothing been done twice"
+    if page.restarts:
+        lost = f"{format_duration(page.wasted_us / 1e6)} done twice after {count(page.restarts, 'restart')}"
+        yield f"  wasted      {format_money(sums.wasted_micro)}   {lost}; without it {format_money(page.without_restarts_micro)}"
     tokens = "tokens unknown" if page.tokens is None else f"{page.tokens:,} tokens"
     yield f"  per million {format_money(page.micro_per_million_tokens)}   {tokens}"
     yield f"  price       {price(page)}"

@@ -44,10 +44,11 @@ def validate(
 
 
 def _blocks(validation: Validation) -> list[str]:
-    """What a person reads: the problems, a blank line between them, or one line that all is well."""
-    if validation.valid:
-        return [f"ok   {', '.join(f'{count} {kind}' for kind, count in validation.counts)}   in {', '.join(validation.files)}"]
-    return [f"{finding}\n" for finding in validation.findings]
+    """What a person reads: the problems, a blank line between them; or that all is well, and a line for each note."""
+    if not validation.valid:
+        return [f"{finding}\n" for finding in validation.findings]
+    well = f"ok   {', '.join(f'{count} {kind}' for kind, count in validation.counts)}   in {', '.join(validation.files)}"
+    return [well, *(f"{note.place}: note: {note.message}" for note in validation.findings)]
 
 
 def _record(finding: Finding) -> dict[str, Any]:

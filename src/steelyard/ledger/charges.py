@@ -83,11 +83,14 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A usage, clipped to the time of the bill."""
+    """A usage, clipped to the time of the bill, and what it holds, exactly."""
 
     usage: Usage
     start_us: int
     end_us: int
+    cpus: Fraction
+    gib: Fraction
+    devices: Fraction
 
     @property
     def order(self) -> tuple[int, str]:
@@ -170,7 +173,9 @@ def _clipped(usages: Iterable[Usage], since_us: int | None, until_us: int | None
         start = usage.start_us if since_us is None else max(usage.start_us, since_us)
         end = usage.end_us if until_us is None else min(usage.end_us, until_us)
         if start < end or start == end == usage.start_us == usage.end_us:
-            yield _Held(usage, start, end)
+            held = usage.holding
+            devices = sum((_exact(count) for _, count in held.devices), Fraction(0))
+            yield _Held(usage, start, end, _exact(held.cpus), Fraction(held.memory_bytes, 2**30), devices)
 
 
 def _cuts(held: Sequence[_Held]) -> Iterator[_Cut]:
@@ -215,7 +220,7 @@ def _pieces(held: Sequence[_Held], weights: Weights) -> Iterator[_Piece]:
 def _add(piece: _Piece, cut: _Cut, weights: Weights) -> None:
     """Entitle everybody in `cut` to a part of it."""
     lasts = cut.end_us - cut.start_us
-    shares = _shares([one.usage.holding for one in cut.active], weights, cut.price_micro_hour)
+    shares = _shares(cut.active, weights, cut.price_micro_hour)
     parts = largest_remainder(lasts if cut.price_micro_hour is None else cut.price_micro_hour * lasts, shares)
     for one, part in zip(cut.active, parts[:-1], strict=True):
         piece.parts[one.usage.id] = piece.parts.get(one.usage.id, 0) + part
@@ -226,21 +231,18 @@ def _add(piece: _Piece, cut: _Cut, weights: Weights) -> None:
     piece.end_us = cut.end_us
 
 
-def _shares(active: Sequence[Holding], weights: Weights, price_micro_hour: int | None) -> list[int]:
+def _shares(active: Sequence[_Held], weights: Weights, price_micro_hour: int | None) -> list[int]:
     """What each holding weighs, and last what is idle, as whole numbers of one unit.
 
     A resource that is promised more than once (two runs on all CPUs of a laptop) is as large as the promises: it is split in
     proportion, and nothing of it is idle.
     """
-    node = active[-1]
-    cpus = [_exact(one.cpus) for one in active]
-    gib = [Fraction(one.memory_bytes, 2**30) for one in active]
-    devices = [sum((_exact(count) for _, count in one.devices), Fraction(0)) for one in active]
-    all_cpus = max(_exact(node.node_cpus), sum(cpus, Fraction(0)))
-    all_gib = max(Fraction(node.node_memory_bytes, 2**30), sum(gib, Fraction(0)))
-    all_devices = _all_devices(active)
+    node = active[-1].usage.holding
+    all_cpus = max(_exact(node.node_cpus), sum((one.cpus for one in active), Fraction(0)))
+    all_gib = max(Fraction(node.node_memory_bytes, 2**30), sum((one.gib for one in active), Fraction(0)))
+    all_devices = _all_devices([one.usage.holding for one in active])
     rates = weights.rates_of(all_cpus, all_gib, all_devices, price_micro_hour)
-    values = [rates.cpu * c + rates.gib * g + rates.device * d for c, g, d in zip(cpus, gib, devices, strict=True)]
+    values = [rates.cpu * one.cpus + rates.gib * one.gib + rates.device * one.devices for one in active]
     idle = rates.cpu * all_cpus + rates.gib * all_gib + rates.device * all_devices - sum(values)
     if not any(values) and not idle:
         return [1] * len(active) + [0]  # nothing is known of the node but who was there

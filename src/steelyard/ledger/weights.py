@@ -53,8 +53,7 @@ AWS = Weights(
 )  # fmt: skip
 MARKET = Weights(
     "market", Rates(Fraction(34_650), Fraction("3937.5"), Fraction(0)), devices_take_the_rest=True, spreads_idle=False,
-    explanation="$0.03465 per vCPU-hour, $0.0039375 per GiB-hour (m7i, r7i in us-east-1, 2026-07-20), devices the rest of the price; "
-    "in that proportion where there is no device, as opencost where devices would get nothing",
+    explanation="vCPU $0.03465/h, GiB $0.0039375/h (m7i, r7i in us-east-1, 2026-07-20), devices the rest; as opencost where none is left",
 )  # fmt: skip
 
 WEIGHTS = {weights.name: weights for weights in (MARKET, AWS, OPENCOST)}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import steelyard
 from steelyard.blueprint.explaining import Explanation, explain
-from steelyard.blueprint.honours import runs_here
+from steelyard.blueprint.honours import honoured_nowhere, runs_here
 from steelyard.blueprint.reading import read
 from steelyard.blueprint.schema import schema
 from steelyard.errors import BlueprintError, NotFoundError, StateError
@@ -25,7 +25,10 @@ SHIPPED = Path(steelyard.__file__).parent / "blueprints"
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What `validate` found. `counts` are the documents by kind, in order of first appearance; empty when something is wrong."""
+    """What `validate` found. `counts` are the documents by kind, in order of first appearance; empty when something is wrong.
+
+    `findings` are either errors, or notes on fields that no engine honours yet.
+    """
 
     files: tuple[str, ...]
     counts: tuple[tuple[str, int], ...]
@@ -33,7 +36,7 @@ class Validation:
 
     @property
     def valid(self) -> bool:
-        return not self.findings
+        return not any(finding.severity == "error" for finding in self.findings)
 
     @property
     def runs_here(self) -> bool:
@@ -57,7 +60,8 @@ def validate(paths: Sequence[str]) -> Validation:
     except BlueprintError as error:
         return Validation(tuple(map(str, files)), (), error.findings)
     counts = Counter(document.kind for document in blueprint.documents)
-    return Validation(tuple(map(str, files)), tuple(counts.items()), ())
+    notes = tuple(note for document in blueprint.documents for note in honoured_nowhere(document, blueprint))
+    return Validation(tuple(map(str, files)), tuple(counts.items()), notes)
 
 
 def shipped() -> tuple[Shipped, ...]:
