@@ -21,8 +21,11 @@ from steelyard.verbs.cost_rows import DIMENSIONS, CostRow
 HOUR_US = 3_600_000_000
 
 
+RunNames = Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Runs, or workloads: their latest runs.", show_default=False)]
+
+
 def cost(
-    names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Runs, or workloads: their latest runs.", show_default=False)] = None,
+    names: RunNames = None,
     by: Annotated[list[str] | None, typer.Option("--by", help=f"Sum by any of {','.join(DIMENSIONS)}.", show_default=False)] = None,
     since: Annotated[str | None, typer.Option(help="30d, or a date (UTC).", show_default=False)] = None,
     until: Annotated[str | None, typer.Option(help="1d, or a date, that day included.", show_default=False)] = None,
