@@ -21,7 +21,7 @@ from steelyard.verbs.cost_rows import DIMENSIONS, CostRow
 HOUR_US = 3_600_000_000
 
 
-RunNames = Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Runs, or workloads: their latest runs.", show_default=False)]
+RunNames = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Runs, or workloads: their latest runs.", show_default=False)]
 
 
 def cost(
