@@ -13,8 +13,8 @@ from steelyard.local.store import RunFolder
 from steelyard.telemetry.events import EventWriter
 
 MIB = 2**20
-PHASES = (("check", 0.0, 2.1, "driver"), ("cluster", 2.1, 9.4, "driver"), ("workers", 9.4, 16.0, "driver"), ("imports", 16.0, 24.5, "rank-0.1"),
-          ("data", 24.5, 25.4, "rank-0.1"), ("model", 25.4, 26.8, "rank-0.1"))
+PHASES = (("check", 0.0, 2.1, "driver"), ("cluster", 2.1, 9.4, "driver"), ("workers", 9.4, 16.0, "driver"),
+          ("imports", 16.0, 24.5, "rank-0.1"), ("data", 24.5, 25.4, "rank-0.1"), ("model", 25.4, 26.8, "rank-0.1"))
 
 
 @dataclass(slots=True)
@@ -67,8 +67,8 @@ class Writing:
         self.t += sum(micros.values()) / 1e6
         loss = 1.6 + 3.95 * math.exp(-self.step_number / 45) + self.chance.uniform(-0.08, 0.08)
         for writer in self.ranks():
-            self.write(writer, "step", step=self.step_number, duration_us=sum(micros.values()), loss=round(loss, 4), tokens=4096 // self.workers,
-                       data_bytes=4096, recorder_us=40, **micros)
+            self.write(writer, "step", step=self.step_number, duration_us=sum(micros.values()), loss=round(loss, 4),
+                       tokens=4096 // self.workers, data_bytes=4096, recorder_us=40, **micros)
         if save:
             path = f"checkpoints/step-{self.step_number:06}"
             self.write(self.ranks()[0], "checkpoint", step=self.step_number, duration_us=140_000, bytes=22 * MIB, path=path)
@@ -104,7 +104,8 @@ class Writing:
     def find(self) -> None:
         self.write("driver", "finding", rule="data-starved", severity="warning", object=self.run.name,
                    message="62% of the step is data wait: 2 workers read 40 MB/s from one disk",
-                   evidence="steps 60-80: data 540 ms of 870 ms, 21 MB a step", next_step="raise the number of loader processes, or convert the data to Parquet")
+                   evidence="steps 60-80: data 540 ms of 870 ms, 21 MB a step",
+                   next_step="raise the number of loader processes, or convert the data to Parquet")
 
     def end(self, status: str = "done", reason: str = "") -> None:
         self.t += 3.4

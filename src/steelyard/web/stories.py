@@ -98,7 +98,7 @@ class Stories:
         trace = trace_of(run)
         if told and told.trace == trace and not trace[0]:
             return told
-        teller = told.teller if told and _files(told.trace) <= _files(trace) else Teller(run.path)
+        teller = told.teller if told and goes_on(told.trace, trace) else Teller(run.path)
         began = time.perf_counter()
         try:
             story = teller.tell(now, trace[0])
@@ -109,8 +109,10 @@ class Stories:
         return self._told[run.path]
 
 
-def _files(trace: Trace) -> set[tuple[str, int]]:
-    return {(name, inode) for name, inode, _size in trace[1]}
+def goes_on(before: Trace, after: Trace) -> bool:
+    """Whether all files of `before` are still there and none became shorter; else the folder was made anew."""
+    sizes = {(name, inode): size for name, inode, size in after[1]}
+    return all(sizes.get((name, inode), -1) >= size for name, inode, size in before[1])
 
 
 def trace_of(run: RunFolder) -> Trace:

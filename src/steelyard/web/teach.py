@@ -35,10 +35,12 @@ PANELS = {panel.key: panel for panel in (
     _of_metric("split", "steelyard_train_step_part_seconds_total", "time per step"),
     _of_metric("goodput", "steelyard_run_goodput_ratio", "share of the run's life"),
     _of_metric("speed", "steelyard_train_tokens_per_second", "tokens per second, all ranks"),
-    Panel("memory", "Memory", "GiB", f"{LOOK['steelyard_process_rss_bytes']} {LOOK['steelyard_host_memory_used_bytes']}"),
+    Panel("memory", "Memory", "GiB",
+          "Each process should level off after the first steps: a line that keeps climbing ends in an out-of-memory kill. A dashed line is "
+          "the limit; it is drawn once half of it is in use."),
     Panel("timeline", "The run's life", "time since the command",
-          "What follows the last checkpoint is what a restart loses: marks far apart mean more to do again, marks close together more time "
-          f"spent saving. {LOOK['steelyard_run_restarts_total']}"),
+          "What follows the last checkpoint is what a restart loses: marks far apart mean more to do again, close together more time spent "
+          "saving. One restart in a long run is weather; several at the same step are a fault of the data or the script."),
     Panel("startup", "Start-up", "time since the command",
           "Nothing is learnt before the first step, and each restart pays for this again. The longest bar is the one to shorten."),
     Panel("log", "Log", "last lines",

@@ -15,6 +15,9 @@ from steelyard.web.strips import Span
 Stretch = tuple[str, float, float, str]
 """Kind, begin and end in epoch seconds, title."""
 
+NARROWEST = 1e-4
+"""A span that would take less of the strip than this cannot be seen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -43,7 +46,7 @@ def timeline(story: Story, now: float) -> Timeline:
         return min(max((t - story.started) / length, 0.0), 1.0)
 
     stretches = [(key, at(a), at(b), f"{title}: {format_duration(b - a)}") for key, a, b, title in _stretches(story, end)]
-    spans = tuple(Span(key, a, b - a, title) for key, a, b, title in stretches if b > a)
+    spans = tuple(Span(key, a, b - a, title) for key, a, b, title in stretches if b - a > NARROWEST)
     checkpoints = tuple(Mark(at(event["t"]), _checkpoint_title(event)) for event in story.checkpoints)
     restarts = tuple(Mark(at(attempt.lost), attempt.cause or "workers were lost") for attempt in story.attempts if attempt.lost is not None)
     return Timeline(spans, checkpoints, restarts, _ticks(length))
@@ -63,7 +66,7 @@ def _stretches(story: Story, end: float) -> list[Stretch]:
         if cursor > story.started and not after_loss:
             stretches.append(("idle", cursor, attempt.start, "not running"))
             cursor = attempt.start
-        rows = [row for row in story.steps if row.t <= limit and (row.t >= attempt.start or attempt is attempts[0])]
+        rows = [row for row in story.steps if (row.t < limit or limit == end) and (row.t >= attempt.start or attempt is attempts[0])]
         begin = started_us(rows[0]) / 1e6 if rows else attempt.lost or limit
         stretches.append(("recovery", cursor, begin, "recovery") if after_loss else ("start-up", cursor, begin, "start-up"))
         stretches += _training(rows, _redone(story.steps, rows))

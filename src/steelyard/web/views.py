@@ -167,10 +167,12 @@ def _figures(story: Story, cost_micro: int | None) -> tuple[Figure, ...]:
     figures = [
         Figure("Step", _step_word(story).replace("/", " / "), _left_words(story, usual), share=_progress(story)),
         Figure("Loss", loss_word(_last_loss(story)), _first_loss_words(story), LOOK["steelyard_train_loss"]),
-        Figure("Tokens per second", number(story.tokens_per_second), f"over the last {RECENT} steps", LOOK["steelyard_train_tokens_per_second"]),
+        Figure("Tokens per second", number(story.tokens_per_second), f"over the last {RECENT} steps",
+               LOOK["steelyard_train_tokens_per_second"]),
         Figure("Time per step", format_duration(usual), f"median of the last {RECENT}"),
         Figure("Goodput", percent(story.goodput.ratio), f"of {life}", LOOK["steelyard_run_goodput_ratio"], story.goodput.ratio),
-        Figure("Cost so far" if story.ended is None else "Cost", format_money(cost_micro), _price_words(story), LOOK["steelyard_run_cost_dollars"]),
+        Figure("Cost so far" if story.ended is None else "Cost", format_money(cost_micro), _price_words(story),
+               LOOK["steelyard_run_cost_dollars"]),
     ]
     if story.mfu is not None:
         figures.insert(4, Figure("Device used", percent(story.mfu), "of its peak (MFU)", LOOK["steelyard_train_mfu_ratio"], story.mfu))
