@@ -21,6 +21,8 @@ from steelyard.errors import NotFoundError, StateError
 from steelyard.home import Home, private_folder
 from steelyard.telemetry.story import Story, tell
 
+GONE = ".gone-"
+"""Before the name of a run that was deleted: an empty file."""
 RUN_NAME = re.compile(r"(?P<workload>.+)-(?P<number>[1-9][0-9]*)")
 
 
@@ -99,8 +101,9 @@ class RunStore:
             return RunFolder(path)
 
     def _numbered(self, workload: str) -> Iterator[RunFolder]:
+        """Every run of `workload` that ever was: a number is not used again, since the ledger remembers it."""
         for path in self.root.iterdir():
-            match = RUN_NAME.fullmatch(path.name)
+            match = RUN_NAME.fullmatch(path.name.removeprefix(GONE))
             if match and match["workload"] == workload:
                 yield RunFolder(path)
 
@@ -108,6 +111,7 @@ class RunStore:
         """Remove a run that is over. What it cost stays in the ledger."""
         if run.is_alive():
             raise StateError(f"{run.name} is still running", next_step="press Ctrl-C where it runs, then delete it")
+        run.path.with_name(GONE + run.name).touch(mode=0o600)
         trash = run.path.with_name(f".deleted-{run.name}-{os.getpid()}")
         run.path.rename(trash)  # at once and whole, so that nobody sees half a run
         shutil.rmtree(trash)

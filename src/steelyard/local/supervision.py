@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -12,9 +14,11 @@ from typing import Self
 
 import psutil
 
+from steelyard.errors import StateError
 from steelyard.ledger.store import LedgerWriter, compact_if_due
 from steelyard.ledger.usage import Holding
 from steelyard.local.attempts import Ending, next_attempt
+from steelyard.local.machine import gpu_names
 from steelyard.runtime.control import request_stop, stop_reason
 from steelyard.runtime.spec import TrainSpec
 from steelyard.telemetry.events import Event, EventReader, EventWriter
@@ -48,7 +52,10 @@ class Supervisor:
         self._look()
         self._account.follow(self._seen)
         self._account.close(time.time(), self._reason(error), self._seen)
-        compact_if_due(self._ledger)
+        try:
+            compact_if_due(self._ledger)
+        except StateError as error:  # the run is over and well; compaction comes again with the next one
+            sys.stderr.write(f"the ledger was not compacted: {error}\n")
 
     def watch(self, work: Callable[[], Ending]) -> Ending:
         """Do `work` in a thread (Ray's `fit` would take the main thread's signal handler) and watch until it ends."""
@@ -169,12 +176,13 @@ def wasted_us(events: list[Event], lost: Event) -> int:
 def holding_of(spec: TrainSpec) -> Holding:
     """What the run holds of this machine."""
     cpus, memory = os.cpu_count() or 1, psutil.virtual_memory().total
-    gpus = float(spec.workers * spec.gpus_per_worker)
+    gpus, names = float(spec.workers * spec.gpus_per_worker), gpu_names()
     return Holding(
         run=spec.run, workload=spec.workload, team=spec.team, blueprint=spec.blueprint, node=os.uname().nodename,
         cpus=float(min(cpus, spec.workers * spec.cpus_per_worker)), node_cpus=float(cpus),
         memory_bytes=min(memory, spec.memory_bytes or 0), node_memory_bytes=memory,
-        devices=(("gpu", gpus),) if gpus else (), node_devices=(("gpu", gpus),) if gpus else (),
+        devices=((names[0], gpus),) if gpus and names else (),
+        node_devices=tuple((name, float(count)) for name, count in Counter(names).items()),
         price_micro_hour=spec.price_micro_hour, price_source=spec.price_source,
     )
 
