@@ -118,6 +118,8 @@ def parse_device(text: str) -> Device:
     parts = [part.strip() for part in text.strip().split(":")]
     if len(parts) == 1 and _COUNT.fullmatch(parts[0]):
         return Device(parse_range(parts[0], 1))
+    if not all(parts):
+        raise wrong(text, "a request for devices", _EXAMPLES)
     name = parts.pop(0) if _NAME.fullmatch(parts[0]) else None
     memory = _MEMORY.fullmatch(parts[0]) if parts else None
     if memory:

@@ -98,7 +98,7 @@ class Document(Part):
 
 def _all(cls: type[Document], fields: Mapping[str, Any], error: ValidationError) -> Iterator[Problem]:
     """The problems of single fields, then those between fields, which pydantic would hide behind them."""
-    single = [problem for problem in problems_of(cls, error) if problem.rule != "fields-conflict" or len(problem.path) > 1]
+    single = tuple(problems_of(cls, error))
     yield from single
     misspelled = any(problem.rule == "unknown-field" and len(problem.path) == 1 for problem in single)
     for conflict in cls.conflicts(fields):

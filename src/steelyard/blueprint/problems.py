@@ -46,13 +46,21 @@ class Problem:
 
 
 def problems_of(kind: type[BaseModel], error: ValidationError) -> Iterator[Problem]:
-    """Every problem of one document of `kind`. A field that is missing only because it is misspelled is told once."""
-    details = [detail for detail in error.errors(include_url=False) if detail["type"] != "default_factory_not_called"]
+    """Every problem of one document of `kind`, but those between its own fields (see `Part.conflicts`).
+
+    A field that is missing only because it is misspelled is told once.
+    """
+    details = [detail for detail in error.errors(include_url=False) if not _is_echo(detail)]
     problems = [_problem(kind, detail) for detail in details]
     misspelled = {(*problem.path[:-1], problem.meant) for problem in problems if problem.rule == "unknown-field"}
     for problem in problems:
         if problem.rule != "missing-field" or (*problem.path, problem.meant) not in misspelled:
             yield problem
+
+
+def _is_echo(detail: ErrorDetails) -> bool:
+    """A default that could not be derived because of another error; a conflict that the document finds itself."""
+    return detail["type"] == "default_factory_not_called" or (detail["type"] == "conflict" and not detail["loc"])
 
 
 def _problem(kind: type[BaseModel], detail: ErrorDetails) -> Problem:

@@ -62,11 +62,11 @@ def read(*paths: str | Path, known_teams: Collection[str] = ()) -> Blueprint:
     """
     findings: list[Finding] = []
     written: list[Written] = []
-    for path in paths:
-        for file in _files(Path(path), findings):
-            source = _load(file, findings)
-            if source is not None:
-                written += _documents(source, findings)
+    files = dict.fromkeys(file for path in paths for file in _files(Path(path), findings))  # each once, however often it is named
+    for file in files:
+        source = _load(file, findings)
+        if source is not None:
+            written += _documents(source, findings)
     return _blueprint(written, findings, known_teams)
 
 
@@ -90,7 +90,10 @@ def _error(rule: str, file: str, message: str, next_step: str = "") -> Finding:
 
 def _files(path: Path, findings: list[Finding]) -> list[Path]:
     """`path`, or the YAML files of the folder that it is."""
-    if not path.is_dir():
+    try:
+        if not path.is_dir():
+            return [path]
+    except (OSError, ValueError):  # a name that no file can have; `_load` says so
         return [path]
     files = sorted(path.glob("*.yaml"))
     if not files:

@@ -84,18 +84,25 @@ def resolve(paths: Sequence[str]) -> tuple[Path, ...]:
 
 
 def _resolve(path: str) -> list[Path]:
-    for place in (Path(path), SHIPPED / path):
-        if place.is_dir() and (files := sorted(place.glob("*.yaml"))):
-            return files
+    names = [blueprint.name for blueprint in shipped()]
+    try:
+        place = SHIPPED / path if path in names and not Path(path).exists() else Path(path)
         if place.is_file():
             return [place]
-    if Path(path).is_dir():
-        raise NotFoundError(f"the folder '{path}' holds no .yaml file", next_step="steelyard init")
-    names = [blueprint.name for blueprint in shipped()]
+        if place.is_dir():
+            return _yaml_files(place)
+    except (OSError, ValueError) as error:  # a name that no file can have
+        raise NotFoundError(f"'{path[:60]}' is not the name of a file", next_step="steelyard init") from error
     here = sorted(str(file) for file in Path().glob("*.yaml"))
     nearest = difflib.get_close_matches(path, [*here, *names], n=1)
     hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
     raise NotFoundError(f"'{path}' is no file, no folder and no shipped blueprint{hint}", next_step="steelyard init")
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    if files := sorted(folder.glob("*.yaml")):
+        return files
+    raise NotFoundError(f"the folder '{folder}' holds no .yaml file", next_step="steelyard init")
 
 
 def init(name: str, folder: Path) -> Path:
