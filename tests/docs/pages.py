@@ -2,8 +2,8 @@
 
 import ast
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -27,12 +27,14 @@ def pages() -> list[Path]:
     return [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(SOURCE / "blueprints").rglob("*.md")]
 
 
-def trees() -> Iterator[ast.Module]:
-    for path in sorted(SOURCE.rglob("*.py")):
-        yield ast.parse(path.read_text(), str(path))
+@cache
+def trees() -> tuple[ast.Module, ...]:
+    """Every module of the program, parsed."""
+    return tuple(ast.parse(path.read_text(), str(path)) for path in sorted(SOURCE.rglob("*.py")))
 
 
-def rules_in(modules: list[ast.Module]) -> set[str]:
+@cache
+def rules_in(modules: tuple[ast.Module, ...]) -> set[str]:
     """The names of rules: given as `rule=`, or first to a function or class whose first parameter is called `rule`."""
     takers = {"Finding"} | {name for module in modules for node in ast.walk(module) if (name := _taker(node))}
     calls = [node for module in modules for node in ast.walk(module) if isinstance(node, ast.Call)]

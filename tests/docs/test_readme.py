@@ -2,13 +2,13 @@
 
 import os
 import re
-import subprocess
-import sys
+import shlex
 from pathlib import Path
 
 import pytest
 
 from steelyard.blueprint import read_text
+from steelyard.cli.main import main
 from tests.docs.pages import ROOT, SOURCE, Block, blocks
 from tests.verbs.stories import write_run, write_usage
 
@@ -23,13 +23,17 @@ def test_every_block_says_how_it_is_checked() -> None:
     assert LONG
 
 
-def test_the_quick_commands_run(tmp_path: Path) -> None:
+def test_the_quick_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     write_run(tmp_path / "home", "ray-training-1")
     write_usage(tmp_path / "home", "ray-training-1")
-    environment = os.environ | {"STEELYARD_HOME": str(tmp_path / "home"), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    script = "set -e\n" + "\n".join(QUICK)
-    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    monkeypatch.setenv("STEELYARD_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    for line in QUICK:
+        program, *arguments = shlex.split(line)
+        assert program == "steelyard"
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 0, f"{line}: {capsys.readouterr().err}"
 
 
 @pytest.mark.parametrize("line", LONG)

@@ -17,13 +17,13 @@ KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 
 def test_every_rule_of_a_finding_is_explained() -> None:
     explained = set(re.findall(r"^### `([^`]+)`$", (ROOT / "docs" / "findings.md").read_text(), re.MULTILINE))
-    rules = rules_in(list(trees()))
+    rules = rules_in(trees())
     assert rules - explained == set(), "not explained in docs/findings.md"
     assert explained - rules == set(), "explained in docs/findings.md, but no longer in the program"
 
 
 def test_every_rule_has_a_kebab_case_name() -> None:
-    assert [rule for rule in rules_in(list(trees())) if not KEBAB.fullmatch(rule)] == []
+    assert [rule for rule in rules_in(trees()) if not KEBAB.fullmatch(rule)] == []
 
 
 def test_rules_are_found_however_they_are_given() -> None:
@@ -33,7 +33,7 @@ def test_rules_are_found_however_they_are_given() -> None:
         "Finding('a-a', 'error'); Finding(rule='b-b'); self._flaw('c-c', 1); Problem('d-d', 2); write('e-e')\n"
         "events.write('finding', rule='f-f' if x else 'g-g'); Finding(found.rule, 'x')\n"
     )
-    assert rules_in([module]) == {"a-a", "b-b", "c-c", "d-d", "f-f", "g-g"}
+    assert rules_in((module,)) == {"a-a", "b-b", "c-c", "d-d", "f-f", "g-g"}
 
 
 def test_every_error_is_explained_and_drawn() -> None:
