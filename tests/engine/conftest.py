@@ -51,10 +51,12 @@ class Machine:
 
     folder: Path
     commands: list[subprocess.Popen[str]] = field(default_factory=list)
+    extra: dict[str, str] = field(default_factory=dict)
+    """More of the environment."""
 
     @property
     def environment(self) -> dict[str, str]:
-        return os.environ | {"STEELYARD_HOME": str(self.folder / "home"), "STEELYARD_PRICE": ""}
+        return os.environ | {"STEELYARD_HOME": str(self.folder / "home"), "STEELYARD_PRICE": ""} | self.extra
 
     @property
     def home(self) -> Home:

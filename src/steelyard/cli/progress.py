@@ -74,20 +74,22 @@ PHASE_WORDS = {
 
 def happening(event: Event) -> str:
     """One line for what a person wants to hear of at once; nothing for the rest."""
+    text = ""
     match event["kind"]:
         case "attempt.lost":
-            return f"  lost    {event['cause']} at step {event['step']}"
+            text = f"  lost    {event['cause']} at step {event['step']}"
         case "attempt.start" if event["attempt"] > 1:
-            return f"  restart from the checkpoint of step {event['from_step']}"
+            text = f"  restart from the checkpoint of step {event['from_step']}"
         case "restore" if event["writer"].startswith("rank-0."):
-            return f"  resume  after step {event['step']}, read in {format_duration(event['duration_us'] / 1e6)}"
+            text = f"  resume  after step {event['step']}, read in {format_duration(event['duration_us'] / 1e6)}"
         case "stop.request":
-            return f"  stop    {event['reason']}: a last checkpoint, then the end"
+            text = f"  stop    {event['reason']}: a last checkpoint, then the end"
         case "evaluation":
-            return f"  judge   {event['name']} {event['value']:.3f}"
+            text = f"  judge   {event['name']} {event['value']:.3f}"
         case "finding":
-            return "\n".join(f"  {part}" for part in (f"{event['severity']}: {event['message']}", event["evidence"], event["next_step"]) if part)
-    return ""
+            parts = (f"{event['severity']}: {event['message']}", event["evidence"], event["next_step"])
+            text = "\n".join(f"  {part}" for part in parts if part)
+    return text
 
 
 def step_line(story: Story) -> str:

@@ -125,7 +125,8 @@ def showing(wanted: bool) -> Iterator[None]:
     if not wanted:
         yield
         return
-    server = subprocess.Popen([sys.executable, "-m", "steelyard.web"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+    command = [sys.executable, "-m", "steelyard.web"]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
     try:
         address = server.stdout.readline().decode().strip() if server.stdout else ""
         say(f"dashboard   {address or 'did not start: steelyard check'}")
@@ -190,7 +191,8 @@ def summary_data(story: Story, micro: int | None) -> dict[str, object]:
     """The summary as plain values: seconds, micro-dollars, None for what is not known."""
     last = story.steps[-1] if story.steps else None
     return {
-        "name": story.run, "status": story.status, "reason": story.reason, "step": last.step if last else 0, "loss": last.loss if last else None,
+        "name": story.run, "status": story.status, "reason": story.reason,
+        "step": last.step if last else 0, "loss": last.loss if last else None,
         "restarts": max(0, len(story.attempts) - 1), "wasted_steps": story.wasted_steps, "life_s": story.goodput.life_us / 1e6,
         "first_step_after_s": story.first_step_after, "goodput": story.goodput.ratio, "losses_us": story.goodput.losses_us,
         "cost_micro": micro, "evaluations": {event["name"]: event["value"] for event in story.evaluations},

@@ -70,7 +70,8 @@ def fit(spec: TrainSpec, run_folder: Path, attempt: int, storage: Path) -> str:
         train_loop_config={"run_folder": str(run_folder), "attempt": attempt, "group_started": time.time()},
         torch_config=FileTorchConfig(rendezvous=str(rendezvous)) if spec.address is None else TorchConfig(),
         scaling_config=ScalingConfig(num_workers=spec.workers, use_gpu=bool(spec.gpus_per_worker), resources_per_worker=resources),
-        run_config=RunConfig(name=f"{spec.run}-{attempt}", storage_path=str(storage / "train"), failure_config=FailureConfig(max_failures=0)),
+        run_config=RunConfig(
+            name=f"{spec.run}-{attempt}", storage_path=str(storage / "train"), failure_config=FailureConfig(max_failures=0)),
     )
     try:
         trainer.fit()

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,7 +28,7 @@ from steelyard.units import format_duration, format_money
 
 LOOK_EVERY = 2.0
 """Seconds between two looks at the events."""
-MICRO_HOUR = 3_600
+HOUR = 3_600
 """Seconds of the hour that prices are for."""
 
 
@@ -54,8 +55,8 @@ class Supervisor:
         self._account.close(time.time(), self._reason(error), self._seen)
         try:
             compact_if_due(self._ledger)
-        except StateError as error:  # the run is over and well; compaction comes again with the next one
-            sys.stderr.write(f"the ledger was not compacted: {error}\n")
+        except StateError as full:  # the run is over and well; compaction comes again with the next one
+            sys.stderr.write(f"the ledger was not compacted: {full}\n")
 
     def watch(self, work: Callable[[], Ending]) -> Ending:
         """Do `work` in a thread (Ray's `fit` would take the main thread's signal handler) and watch until it ends."""
@@ -116,16 +117,16 @@ class Spending:
         """`past` holds the events of earlier lives; this one began with the last `run.start`."""
         starts = [event["t"] for event in past if event["kind"] == "run.start"]
         self._began = starts[-1] if starts else now
-        for start, following in zip(starts, starts[1:], strict=False):
+        for start, following in pairwise(starts):
             self._before += max(event["t"] for event in past if start <= event["t"] < following) - start
 
     def limit_reached(self, now: float) -> str | None:
         """Which limit was reached, in words, or None."""
         lived = self._before + now - self._began
-        spec = self._spec
+        spec, price = self._spec, self._spec.price_micro_hour
         if spec.max_duration is not None and lived >= spec.max_duration:
             return f"max_duration of {format_duration(spec.max_duration)} reached"
-        if spec.max_price is not None and spec.price_micro_hour is not None and lived * spec.price_micro_hour >= spec.max_price * MICRO_HOUR:
+        if spec.max_price is not None and price is not None and lived * price >= spec.max_price * HOUR:
             return f"max_price of {format_money(spec.max_price)} reached"
         return None
 

@@ -14,7 +14,7 @@ from ray.train.torch.config import _set_torch_distributed_env_vars, _setup_torch
 
 
 @dataclass
-class FileTorchConfig(TorchConfig):
+class FileTorchConfig(TorchConfig):  # type: ignore[misc]  # Ray has no types for mypy
     """Ray's `TorchConfig` with the rendezvous in `rendezvous`, a file that does not exist yet."""
 
     rendezvous: str = ""
@@ -24,7 +24,7 @@ class FileTorchConfig(TorchConfig):
         return FileTorchBackend
 
 
-class FileTorchBackend(_TorchBackend):
+class FileTorchBackend(_TorchBackend):  # type: ignore[misc]
     """Sets up torch's process group by a file; everything else is Ray's."""
 
     def on_start(self, worker_group, backend_config):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 - Ray's signature

@@ -69,7 +69,8 @@ def refuse(workload: Train, layout: Layout, offer: Offer) -> Refusal | None:
     cpus = cpus_for(workload, layout, offer) * layout.workers
     if layout.device == "gpu" and len(offer.gpus) < layout.workers:
         have = f"{len(offer.gpus)} devices" if offer.gpus else "no GPU"
-        return Refusal(layout, "no-such-device", f"{layout.workers} workers on GPUs, and this machine has {have}", "gpu: 0 trains on the CPU")
+        message = f"{layout.workers} workers on GPUs, and this machine has {have}"
+        return Refusal(layout, "no-such-device", message, "gpu: 0 trains on the CPU")
     if cpus > offer.cpus:
         return Refusal(layout, "not-enough-cpus", f"{layout.workers} workers need {cpus} CPUs, and this machine has {offer.cpus}",
                        f"workers: {max(1, offer.cpus // cpus_for(workload, layout, offer))}")
@@ -106,6 +107,7 @@ def notes(choice: Choice) -> list[Finding]:
     if choice.workload.max_price is not None and choice.offer.price_micro_hour is None:
         found.append(Finding(
             rule="price-unknown", severity="warning", object=choice.workload.name,
-            message="max_price cannot be held: this machine has no price", next_step="a Platform with target: here and prices: {hour: $0.35}",
+            message="max_price cannot be held: this machine has no price",
+            next_step="a Platform with target: here and prices: {hour: $0.35}",
         ))
     return found

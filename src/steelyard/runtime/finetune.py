@@ -155,6 +155,7 @@ def load_model(path: str, lora: bool) -> nn.Module:
     if lora:
         from peft import LoraConfig, get_peft_model  # noqa: PLC0415
 
-        adapters = LoraConfig(r=LORA_RANK, lora_alpha=2 * LORA_RANK, lora_dropout=0.0, target_modules=list(LORA_TARGETS), task_type="CAUSAL_LM")
+        targets = list(LORA_TARGETS)
+        adapters = LoraConfig(r=LORA_RANK, lora_alpha=2 * LORA_RANK, lora_dropout=0.0, target_modules=targets, task_type="CAUSAL_LM")
         model = get_peft_model(model, adapters)
     return model

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from steelyard.runtime.dimensions import NanoGPTConfig
 
@@ -31,9 +31,9 @@ class Block(nn.Module):
         batch, sequence, width = x.shape
         qkv = self.qkv(self.attention_norm(x)).view(batch, sequence, 3, self.heads, width // self.heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
-        attended = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+        attended = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
         x = x + self.projection(attended.transpose(1, 2).reshape(batch, sequence, width))
-        hidden: Tensor = x + self.down(F.gelu(self.up(self.mlp_norm(x))))
+        hidden: Tensor = x + self.down(functional.gelu(self.up(self.mlp_norm(x))))
         return hidden
 
 
@@ -57,5 +57,5 @@ class NanoGPT(nn.Module):
         x = self.tokens(inputs) + self.positions(positions)
         for block in self.blocks:
             x = block(x)
-        logits = F.linear(self.norm(x), self.tokens.weight)
-        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        logits = functional.linear(self.norm(x), self.tokens.weight)
+        return functional.cross_entropy(logits.flatten(0, 1), targets.flatten())

@@ -77,5 +77,5 @@ def read_spec(run_folder: Path) -> TrainSpec:
     """The specification that `write` left in `run_folder`. Fields of newer versions are passed over."""
     stored: dict[str, Any] = json.loads((run_folder / SPEC_FILE).read_text())
     known = {f.name for f in fields(TrainSpec)}
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items() if name in known}
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items() if name in known}
     return TrainSpec(**values)

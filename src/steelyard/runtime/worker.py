@@ -234,7 +234,7 @@ def reduce_and_mark(me, bucket):  # type: ignore[no-untyped-def]  # noqa: ANN001
     from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook  # noqa: PLC0415
 
     me.mark("compute")
-    return allreduce_hook(None, bucket)
+    return allreduce_hook(None, bucket)  # type: ignore[arg-type]  # None is the default group
 
 
 _current: list[Worker] = []

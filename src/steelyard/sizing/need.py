@@ -42,7 +42,8 @@ class Layout:
         if not self.memory_known:
             return None
         parts = self.memory.values()
-        return Figure(sum(part.low for part in parts), sum(part.likely for part in parts), sum(part.high for part in parts), "sum of the parts")
+        low, likely, high = (sum(column) for column in zip(*((part.low, part.likely, part.high) for part in parts), strict=True))
+        return Figure(low, likely, high, "sum of the parts")
 
 
 @dataclass(frozen=True, slots=True)
