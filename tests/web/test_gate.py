@@ -111,9 +111,7 @@ def test_who_brings_the_token_is_sent_on() -> None:
     assert (start["status"], dict(start["headers"])[b"location"]) == (303, b"/")
 
 
-def test_a_socket_that_is_refused_gets_an_answer_where_the_server_can_give_one_and_is_closed_elsewhere() -> None:
-    start, _ = ask(scope(HOST, kind="websocket", extensions={"websocket.http.response": {}}))
-    assert (start["type"], start["status"]) == ("websocket.http.response.start", 401)
+def test_a_socket_that_is_refused_is_closed_before_it_opens() -> None:
     assert ask(scope(HOST, kind="websocket")) == [{"type": "websocket.close", "code": 1008}]
 
 

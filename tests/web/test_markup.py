@@ -17,7 +17,8 @@ def test_words_of_others_are_escaped() -> None:
     finding = Finding("some-rule", "warning", EVIL, EVIL, EVIL, EVIL)
     line = Timeline((), (), (Mark(0.5, EVIL),), ())
     share = Share("other", EVIL, 1.0, "1 s", EVIL)
-    for html in (markup.findings([FindingView("▲", "care", finding)]), markup.life(line), markup.bar([share]), markup.shares_table([share])):
+    found = markup.findings([FindingView("▲", "care", finding)])
+    for html in (found, markup.life(line), markup.bar([share]), markup.shares_table([share])):
         assert "<img" not in html
         assert 'onerror="' not in html
         assert "&lt;img" in html

@@ -129,10 +129,9 @@ class Gate:
 
 
 async def answer(scope: Scope, send: Send, status: int, headers: Headers, body: bytes = b"") -> None:
-    """A whole answer, also to a WebSocket that is not let in (where the server cannot send one, it is closed)."""
-    kind = "http.response" if scope["type"] == "http" else "websocket.http.response"
-    if kind.startswith("websocket") and kind not in scope.get("extensions", {}):
+    """A whole answer. A WebSocket is closed before it opens, which its client sees as status 403."""
+    if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
         return
-    await send({"type": f"{kind}.start", "status": status, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
-    await send({"type": f"{kind}.body", "body": body})
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
+    await send({"type": "http.response.body", "body": body})
