@@ -16,7 +16,7 @@ from steelyard.runtime.spec import TrainSpec
 from steelyard.telemetry.events import Event, EventWriter, read_events
 
 MAX_LOSSES = 3
-"""Attempts that may be lost one after the other without a step done between them."""
+"""Attempts that may be lost one after the other without getting further than those before: the same step would kill them again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +37,19 @@ class Loss:
 
 def run_attempts(spec: TrainSpec, run_folder: Path, events: EventWriter, storage: Path) -> Ending:
     """Train to the end. Every attempt, loss and restart is told as an event."""
-    number, without_progress = next_attempt(read_events(run_folder)), 0
+    number, without_progress, furthest = next_attempt(read_events(run_folder)), 0, saved_step(run_folder)
     while True:
-        checkpoint = latest_checkpoint(run_folder / "checkpoints")
-        events.write("attempt.start", attempt=number, from_step=checkpoint.step if checkpoint else 0)
+        from_step = saved_step(run_folder)
+        events.write("attempt.start", attempt=number, from_step=from_step)
         error = fit(spec, run_folder, number, storage)
         seen = [event for event in read_events(run_folder) if event["attempt"] == number]
-        step = last_step(seen)
+        step = max(from_step, last_step(seen))
         if not error:
             return Ending(step)
         loss = judge(seen, error)
         events.write("attempt.lost", attempt=number, cause=loss.cause, step=step)
-        without_progress = 0 if any(event["kind"] == "step" for event in seen) else without_progress + 1
+        without_progress = 0 if step > furthest else without_progress + 1
+        furthest = max(furthest, step)
         if loss.own or without_progress >= MAX_LOSSES:
             return Ending(step, loss.cause)
         number += 1
@@ -78,6 +79,12 @@ def fit(spec: TrainSpec, run_folder: Path, attempt: int, storage: Path) -> str:
     except TrainingFailedError as error:
         return str(error)
     return ""
+
+
+def saved_step(run_folder: Path) -> int:
+    """The step that the latest checkpoint holds; 0 without one."""
+    checkpoint = latest_checkpoint(run_folder / "checkpoints")
+    return checkpoint.step if checkpoint else 0
 
 
 def next_attempt(events: Sequence[Event]) -> int:
