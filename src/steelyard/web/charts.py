@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
 
 from steelyard.telemetry.goodput import started_us
 from steelyard.telemetry.story import StepRow, Story
@@ -14,6 +13,9 @@ from steelyard.web.series import means_around, median, sums_over, thin
 
 RECENT = 20
 """Steps that a smoothed line, and "now", look back over."""
+
+Placed = tuple[float, StepRow | None]
+"""Seconds since the command, and a step that ended then; None where nothing ran."""
 
 AROUND = 10
 """Steps before and after each that its smoothed loss is the mean of."""
@@ -56,8 +58,8 @@ def _evaluations(story: Story) -> list[Option]:
 def split_chart(story: Story) -> Option:
     """Each step's time by what it was spent on, stacked, over time. The axis is cut where a few steps tower over the rest."""
     factor, unit = split_unit(story.steps)
-    placed = _placed(story, lambda row: row.duration_us)
-    frame = time_frame(unit, [_band(kind, placed, factor) for kind in STEP_KINDS])
+    placed = _placed(story, numbered(story.steps), lambda row: row.duration_us)
+    frame = time_frame(f"{unit} per step", [_band(kind, placed, factor) for kind in STEP_KINDS], unit=unit)
     ceiling = split_ceiling(story.steps)
     frame["yAxis"]["max"] = None if ceiling is None else round(ceiling / factor, 3)
     frame["yAxis"]["axisLabel"]["showMaxLabel"] = ceiling is None
@@ -65,7 +67,7 @@ def split_chart(story: Story) -> Option:
     return frame
 
 
-def _band(kind: Kind, placed: Sequence[tuple[float, StepRow | None]], factor: int) -> Option:
+def _band(kind: Kind, placed: Sequence[Placed], factor: int) -> Option:
     points = [(t, None if row is None else round(row.parts_us.get(kind.key, 0) / factor, 3)) for t, row in placed]
     filled = {"areaStyle": {"color": kind.color, "opacity": 1}, "itemStyle": {"color": kind.color, "decal": decal(kind)}}
     return line(kind.word, points, kind.color, width=0.6) | {"stack": "step", "symbol": "none"} | filled
@@ -74,7 +76,7 @@ def _band(kind: Kind, placed: Sequence[tuple[float, StepRow | None]], factor: in
 def split_unit(steps: Sequence[StepRow]) -> tuple[int, str]:
     """Microseconds in one unit of the axis, and its name: ms where a usual step is under a second."""
     usual = median([row.duration_us for row in steps])
-    return (1_000_000, "s per step") if usual is None or usual >= 1_000_000 else (1000, "ms per step")
+    return (1_000_000, "s") if usual is None or usual >= 1_000_000 else (1000, "ms")
 
 
 def split_ceiling(steps: Sequence[StepRow]) -> float | None:
@@ -88,15 +90,15 @@ def speed_chart(story: Story) -> Option:
     tokens = sums_over([row.tokens for row in story.steps], RECENT)
     micros = sums_over([row.duration_us for row in story.steps], RECENT)
     smooth = {id(row): count * 1e6 / us for row, count, us in zip(story.steps, tokens, micros, strict=True) if us > 0}
-    series = [
-        line("each step", _speeds(story, tokens_per_second), "var(--ink-3)", width=1),
-        line(f"over {RECENT} steps", _speeds(story, lambda row: smooth.get(id(row))), "var(--ink)", width=2.2),
-    ]
-    return time_frame("tokens/s", series)
+    rows = numbered(story.steps)
+    each = _speeds(_placed(story, rows, tokens_per_second), tokens_per_second)
+    over = _speeds(_placed(story, rows, lambda row: smooth.get(id(row))), lambda row: smooth.get(id(row)))
+    series = [line("each step", each, "var(--ink-3)", width=1), line(f"over {RECENT} steps", over, "var(--ink)", width=2.2)]
+    return time_frame("tokens/s", series, unit="tokens/s")
 
 
-def _speeds(story: Story, speed: Callable[[StepRow], float | None]) -> Iterator[Point]:
-    for t, row in _placed(story, speed):
+def _speeds(placed: Sequence[Placed], speed: Callable[[StepRow], float | None]) -> Iterator[Point]:
+    for t, row in placed:
         value = None if row is None else speed(row)
         yield (t, None if value is None else round(value, 1))
 
@@ -106,16 +108,21 @@ def tokens_per_second(row: StepRow) -> float | None:
     return row.tokens * 1e6 / row.duration_us if row.duration_us > 0 else None
 
 
-def _placed(story: Story, value: Callable[[StepRow], float | None]) -> list[tuple[float, StepRow | None]]:
-    """The rows worth drawing, each with the seconds since the command; a row of nothing where training stood still."""
-    stretch, numbered = 0, []
-    for before, row in pairwise([None, *story.steps]):
-        stretch += before is not None and row is not None and _is_gap(before, row)
-        numbered.append((stretch, row))
-    placed: list[tuple[float, StepRow | None]] = []
-    kept = thin([(number, row) for number, row in numbered if row is not None], lambda pair: value(pair[1]))
-    for index, (number, row) in enumerate(kept):
-        if index and kept[index - 1][0] != number:
+def numbered(steps: Sequence[StepRow]) -> list[tuple[int, StepRow]]:
+    """Each row with the number of its stretch: a new one begins where training stood still."""
+    stretch, rows = 0, []
+    for index, row in enumerate(steps):
+        stretch += index > 0 and _is_gap(steps[index - 1], row)
+        rows.append((stretch, row))
+    return rows
+
+
+def _placed(story: Story, rows: Sequence[tuple[int, StepRow]], value: Callable[[StepRow], float | None]) -> list[Placed]:
+    """The rows worth drawing, each with the seconds since the command; a row of nothing between two stretches."""
+    placed: list[Placed] = []
+    kept = thin(rows, lambda pair: value(pair[1]))
+    for index, (stretch, row) in enumerate(kept):
+        if index and kept[index - 1][0] != stretch:
             placed.append((round((kept[index - 1][1].t + row.t) / 2 - story.started, 2), None))
         placed.append((round(row.t - story.started, 2), row))
     return placed

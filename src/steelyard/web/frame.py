@@ -20,24 +20,23 @@ NAME = {"color": "var(--ink-3)", "fontFamily": FONT, "fontSize": 11.5}
 COUNT_JS = "v => v >= 1e6 ? +(v / 1e6).toPrecision(3) + 'M' : v >= 1e4 ? +(v / 1e3).toPrecision(3) + 'k' : '' + v"
 CLOCK_JS = ("v => { const s = Math.round(v), two = n => String(n).padStart(2, '0'); return s < 60 ? s + ' s' : s < 3600 ? "
             "Math.floor(s / 60) + ':' + two(s % 60) : Math.floor(s / 3600) + ':' + two(Math.floor(s % 3600 / 60)) + ' h'; }")
-FIGURE_JS = "v => v == null ? '-' : '' + +(+v).toPrecision(4)"
 STEP_JS = "v => 'step ' + v"
 
 DASHES: tuple[str | list[int], ...] = ("solid", "dashed", "dotted", [8, 3, 2, 3], [2, 6], [12, 4])
 """Line styles, so that lines of one colour can be told apart."""
 
 
-def steps_frame(y: str, series: list[Option]) -> Option:
-    """A chart over steps; its vertical axis need not begin at 0."""
-    frame = _frame("step", y, series, COUNT_JS, STEP_JS)
+def steps_frame(y: str, series: list[Option], *, unit: str = "") -> Option:
+    """A chart over steps; its vertical axis need not begin at 0. `unit` follows each value that is pointed at."""
+    frame = _frame("step", y, series, COUNT_JS, _tooltip(STEP_JS, unit))
     frame["yAxis"]["scale"] = True
     frame["xAxis"]["minInterval"] = 1
     return frame
 
 
-def time_frame(y: str, series: list[Option]) -> Option:
-    """A chart over the seconds since the command, divided as clocks are."""
-    frame = _frame("time since the command", y, series, CLOCK_JS, CLOCK_JS)
+def time_frame(y: str, series: list[Option], *, unit: str = "") -> Option:
+    """A chart over the seconds since the command, divided as clocks are. `unit` follows each value that is pointed at."""
+    frame = _frame("time since the command", y, series, CLOCK_JS, _tooltip(CLOCK_JS, unit))
     times = [point[0] for line in series for point in line["data"]]
     first, last = min(times, default=0.0), max(times, default=1.0)
     each = tick_seconds(last - first, most=6)
@@ -46,14 +45,14 @@ def time_frame(y: str, series: list[Option]) -> Option:
     return frame
 
 
-def _frame(x: str, y: str, series: list[Option], axis_js: str, pointer_js: str) -> Option:
+def _frame(x: str, y: str, series: list[Option], axis_js: str, tooltip: Option) -> Option:
     return {
         "animation": False,
         "textStyle": {"fontFamily": FONT},
         "grid": {"left": 8, "right": 16, "top": 48, "bottom": 26, "containLabel": True},
         "legend": {"top": 2, "left": 0, "padding": 0, "textStyle": TEXT, "itemWidth": 22, "itemHeight": 10, "itemGap": 14,
                    "inactiveColor": "var(--idle)", "itemStyle": {"opacity": 0}, "data": [line["name"] for line in series]},
-        "tooltip": _tooltip(pointer_js),
+        "tooltip": tooltip,
         "xAxis": {"type": "value", "min": "dataMin", "max": "dataMax",
                   "name": x, "nameLocation": "middle", "nameGap": 28, "nameTextStyle": NAME,
                   "axisLabel": {**TEXT, ":formatter": axis_js, "hideOverlap": True, "showMaxLabel": False}, "splitLine": {"show": False},
@@ -65,10 +64,11 @@ def _frame(x: str, y: str, series: list[Option], axis_js: str, pointer_js: str) 
     }
 
 
-def _tooltip(pointer_js: str) -> Option:
+def _tooltip(pointer_js: str, unit: str) -> Option:
+    value_js = f"v => v == null ? '-' : +(+v).toPrecision(4) + ' {unit}'"
     return {
         "trigger": "axis", "confine": True, "transitionDuration": 0, "padding": [8, 12], "backgroundColor": "var(--panel)",
-        "borderColor": "var(--line)", "textStyle": {**TEXT, "color": "var(--ink)"}, ":valueFormatter": FIGURE_JS,
+        "borderColor": "var(--line)", "textStyle": {**TEXT, "color": "var(--ink)"}, ":valueFormatter": value_js,
         "axisPointer": {"type": "line", "lineStyle": {"color": "var(--ink-3)", "type": "solid"},
                         "label": {":formatter": f"p => ({pointer_js})(p.value)"}},
     }

@@ -22,7 +22,7 @@ def memory_chart(story: Story) -> Option:
                for position, (index, used) in enumerate(gpu_use(story.samples).items())]
     if host:
         series.append(line("machine, in use", _points(story, [(s, s.host_used_bytes) for s in host]), "var(--ink)", width=2.2))
-    frame = time_frame("GiB", series)
+    frame = time_frame("GiB", series, unit="GiB")
     top = max((y for points in series for _, y in points["data"] if y is not None), default=1.0)
     limits = [(round(size / GIB, 3), f"{name}: {format_bytes(size)}") for name, size in limits_of(story.samples) if size / GIB <= 2 * top]
     series[0]["markLine"] = crossing("yAxis", limits, "var(--bad)", "insideStartBottom")

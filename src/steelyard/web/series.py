@@ -23,13 +23,14 @@ def thin(rows: Sequence[Row], value: Callable[[Row], float | None], limit: int =
     """
     if len(rows) <= limit:
         return tuple(rows)
+    ranks = [_rank(value(row)) for row in rows]
     stretches = (limit - 2) // 2
     inner = len(rows) - 2
     kept = {0, len(rows) - 1}
     for index in range(stretches):
         stretch = range(1 + index * inner // stretches, 1 + (index + 1) * inner // stretches)
-        kept.add(min(stretch, key=lambda i: _rank(value(rows[i]))))
-        kept.add(max(stretch, key=lambda i: _rank(value(rows[i]))))
+        kept.add(min(stretch, key=ranks.__getitem__))
+        kept.add(max(stretch, key=ranks.__getitem__))
     return tuple(rows[index] for index in sorted(kept))
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
+from steelyard.telemetry.events import STEP_PARTS
 from steelyard.telemetry.goodput import LOSSES, started_us
 from steelyard.telemetry.story import Phase, Story
 from steelyard.units import format_duration
@@ -65,10 +65,8 @@ def _share(key: str, spent_us: int, share: float) -> Share:
 def step_shares(story: Story) -> tuple[Share, ...]:
     """All steps' time together, by part of a step, the largest first."""
     total = sum(row.duration_us for row in story.steps)
-    sums: Counter[str] = Counter()
-    for row in story.steps:
-        sums.update(row.parts_us)
-    shares = ((kind(key), spent) for key, spent in sums.most_common() if total)
+    sums = {key: sum(row.parts_us.get(key, 0) for row in story.steps) for key in STEP_PARTS}
+    shares = ((kind(key), spent) for key, spent in sorted(sums.items(), key=lambda item: -item[1]) if total)
     return tuple(Share(part.key, part.word, spent / total, format_duration(spent / 1e6), "") for part, spent in shares)
 
 
