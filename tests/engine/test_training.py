@@ -22,7 +22,8 @@ def listeners_off_loopback(machine: Machine) -> list[str]:
     """Sockets of this home's processes that others than this machine could reach."""
     pids = {process.pid for process in processes_of(machine.folder)}
     return [f"{connection.pid} {connection.laddr}" for connection in psutil.net_connections("inet")
-            if connection.pid in pids and connection.status == psutil.CONN_LISTEN and not connection.laddr.ip.startswith(("127.", "::1"))]
+            if connection.pid in pids and connection.status == psutil.CONN_LISTEN and connection.laddr
+            and not connection.laddr.ip.startswith(("127.", "::1"))]
 
 
 def test_a_training_is_private_while_it_runs_and_adds_up_when_it_is_done(machine: Machine) -> None:
