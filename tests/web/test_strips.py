@@ -1,5 +1,6 @@
 """Time as strips: parts add up to the whole, and a run's life is told without holes."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from steelyard.telemetry.story import Story, tell
 from steelyard.web.strips import goodput_shares, start_rows, step_shares
-from steelyard.web.timeline import Timeline, timeline
+from steelyard.web.timeline import MARKS, Timeline, timeline
 from tests.web.written import PHASES, Writing, finished, folder, killed
 
 
@@ -102,3 +103,12 @@ def test_without_phases_there_is_no_start_up_to_draw(tmp_path: Path) -> None:
     writing = Writing(folder(tmp_path, "ray-training-5"), 1.7e9)
     writing.start(phases=False)
     assert start_rows(told(writing)) == ()
+
+
+def test_a_run_with_thousands_of_checkpoints_marks_a_few_and_the_last(tmp_path: Path) -> None:
+    writing = finished(tmp_path)
+    story = told(writing, alive=False)
+    many = tuple({"t": story.started + number / 50, "step": number} for number in range(3000))
+    marks = timeline(replace(story, checkpoints=many), writing.t).checkpoints
+    assert len(marks) == MARKS
+    assert marks[-1].title == "checkpoint of step 2999"

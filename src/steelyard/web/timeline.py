@@ -9,11 +9,14 @@ from steelyard.telemetry.events import Event
 from steelyard.telemetry.goodput import started_us
 from steelyard.telemetry.story import Attempt, StepRow, Story
 from steelyard.units import format_bytes, format_duration
-from steelyard.web.series import tick_seconds
+from steelyard.web.series import thin, tick_seconds
 from steelyard.web.strips import Span
 
 Stretch = tuple[str, float, float, str]
 """Kind, begin and end in epoch seconds, title."""
+
+MARKS = 200
+"""Checkpoints that are marked; more would be one grey band."""
 
 NARROWEST = 1e-4
 """A span that would take less of the strip than this cannot be seen."""
@@ -47,7 +50,7 @@ def timeline(story: Story, now: float) -> Timeline:
 
     stretches = [(key, at(a), at(b), f"{title}: {format_duration(b - a)}") for key, a, b, title in _stretches(story, end)]
     spans = tuple(Span(key, a, b - a, title) for key, a, b, title in stretches if b - a > NARROWEST)
-    checkpoints = tuple(Mark(at(event["t"]), _checkpoint_title(event)) for event in story.checkpoints)
+    checkpoints = tuple(Mark(at(event["t"]), _checkpoint_title(event)) for event in thin(story.checkpoints, lambda event: event["t"], MARKS))
     restarts = tuple(Mark(at(attempt.lost), attempt.cause or "workers were lost") for attempt in story.attempts if attempt.lost is not None)
     return Timeline(spans, checkpoints, restarts, _ticks(length))
 
