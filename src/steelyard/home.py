@@ -40,5 +40,6 @@ def home(environment: Mapping[str, str] = os.environ) -> Home:
 
 def private_folder(path: Path) -> Path:
     """Make `path` and its parents, readable by the user only, and return it."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for folder in (*reversed(path.parents), path):  # `mkdir` would give the mode to the last one only
+        folder.mkdir(exist_ok=True, mode=0o700)
     return path

@@ -4,22 +4,27 @@ from pathlib import Path
 import pytest
 
 from steelyard.home import Home
+from steelyard.local.cgroups import Limits, cgroup_limits, own_cgroups
 from steelyard.verbs import machine as machine_module
 from steelyard.verbs.check import Check, judge
-from steelyard.verbs.machine import Limits, Machine, cgroup_limits, installed_extras, loopback_error, nearest_existing, observe, own_cgroups
+from steelyard.verbs.machine import Machine, installed_extras, loopback_error, nearest_existing, observe
 
 GIB = 2**30
 GOOD = Machine(
     system="Linux", architecture="x86_64", python=(3, 11, 7), executable="/usr/bin/python3", cpus=8, limits=Limits(None, None),
     memory_total=32 * GIB, memory_available=24 * GIB, state_folder=Path("/home/ana/state"), state_writable=True, state_shared=False,
     disk_free=100 * GIB, shared_memory=16 * GIB, gpus=None, extras={"train": {"torch": "2.9"}, "web": {"nicegui": "3.4"}},
-    hostname_resolves=True, loopback="",
+    hostname_resolves=True, loopback="", price=(None, "unknown"),
 )  # fmt: skip
 
 
 def row(name: str, **changes: object) -> Check:
     (found,) = [check for check in judge(dataclasses.replace(GOOD, **changes)) if check.name == name]  # type: ignore[arg-type]
     return found
+
+
+def test_a_price_from_the_environment_is_told_with_its_source() -> None:
+    assert row("price", price=(350_000, "$STEELYARD_PRICE")).found == "$0.35 an hour, from $STEELYARD_PRICE"
 
 
 def test_a_good_machine_lacks_only_a_price() -> None:

@@ -11,9 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from steelyard.findings import Finding
+from steelyard.local.machine import usable_memory
 from steelyard.runtime.corpus import DataError, find_files
 from steelyard.runtime.spec import TrainSpec
 from steelyard.units import format_bytes
@@ -31,7 +30,7 @@ class Check:
 def preflight(spec: TrainSpec, run_folder: Path) -> tuple[Check, ...]:
     """All checks of this machine for this run, in the order in which a person would look."""
     checks: tuple[Callable[[], Check], ...] = (
-        lambda: check_memory(spec, psutil.virtual_memory().available),
+        lambda: check_memory(spec, usable_memory()),
         lambda: check_disk(spec, shutil.disk_usage(run_folder).free),
         lambda: check_data(spec),
         lambda: check_mounts(spec),

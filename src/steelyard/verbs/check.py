@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from steelyard.home import Home
-from steelyard.units import format_bytes
+from steelyard.units import format_bytes, format_money
 from steelyard.verbs.machine import Machine, observe
 
 GIB = 2**30
@@ -36,11 +36,8 @@ def check(home: Home) -> tuple[Check, ...]:
 def judge(machine: Machine) -> tuple[Check, ...]:
     """Every row, in the order in which a person would look. Pure."""
     rows = [row(machine) for row in ROWS]
-    return (*rows, *(judge_extra(extra, packages, machine.gpus) for extra, packages in machine.extras.items()), PRICE)
-
-
-PRICE = Check("price", "warn", "not known for this machine: what runs cost is printed -",
-              "write a Platform with `target: here` and `prices: {hour: $0.35}` beside the workload")
+    extras = (judge_extra(extra, packages, machine.gpus) for extra, packages in machine.extras.items())
+    return (*rows, *extras, judge_price(machine))
 
 
 def judge_system(machine: Machine) -> Check:
@@ -117,6 +114,14 @@ def judge_gpus(machine: Machine) -> Check:
     if not machine.gpus:
         return Check("gpu", "ok", "none found: runs use the CPU")
     return Check("gpu", "ok", "; ".join(machine.gpus))
+
+
+def judge_price(machine: Machine) -> Check:
+    micro, source = machine.price
+    if micro is not None:
+        return Check("price", "ok", f"{format_money(micro)} an hour, from {source}")
+    return Check("price", "warn", "not known for this machine: what runs cost is printed -",
+                 "export STEELYARD_PRICE='$0.35', or write a Platform with `target: here` and `prices: {hour: $0.35}` beside the workload")
 
 
 def judge_extra(extra: str, packages: Mapping[str, str | None], gpus: tuple[str, ...] | None) -> Check:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
 import re
@@ -10,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -18,19 +17,10 @@ from pathlib import Path
 import psutil
 
 from steelyard.home import Home
+from steelyard.local.cgroups import Limits, cgroup_limits, own_cgroups
+from steelyard.local.machine import price_here
 
 REQUIREMENT = re.compile(r"(?P<package>[A-Za-z0-9._-]+)(?P<extras>\[[^]]*\])?[^;]*;.*extra == ['\"](?P<extra>[a-z]+)['\"].*")
-CGROUPS = Path("/sys/fs/cgroup")
-NO_MEMORY_LIMIT = 2**60
-"""Version 1 of control groups writes a number near 2^63 where there is no limit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the control groups around this process allow; None: no limit is set."""
-
-    cpus: float | None
-    memory_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +49,8 @@ class Machine:
     hostname_resolves: bool
     loopback: str
     """Empty when a port on 127.0.0.1 can be opened and reached, else the error."""
+    price: tuple[int | None, str]
+    """Micro-dollars an hour and where that is from."""
 
 
 def observe(home: Home) -> Machine:
@@ -72,48 +64,13 @@ def observe(home: Home) -> Machine:
         state_shared=home.state.is_dir() and bool(home.state.stat().st_mode & 0o077), disk_free=shutil.disk_usage(nearest).free,
         shared_memory=shutil.disk_usage("/dev/shm").total if Path("/dev/shm").is_dir() else None,  # noqa: S108  (looked at, not written)
         gpus=find_gpus(), extras=installed_extras(), hostname_resolves=resolves(socket.gethostname()), loopback=loopback_error(),
+        price=price_here(),
     )  # fmt: skip
 
 
 def nearest_existing(path: Path) -> Path:
     """`path`, or the nearest of its parents that is there."""
     return next(candidate for candidate in (path, *path.parents) if candidate.exists())
-
-
-def own_cgroups(table: Path = Path("/proc/self/cgroup"), root: Path = CGROUPS) -> tuple[Path, ...]:
-    """The control group folders that this process is in, innermost first, up to the root (version 2, and version 1 by controller)."""
-    with contextlib.suppress(OSError):
-        lines = [line.split(":", 2) for line in table.read_text().splitlines()]
-        return tuple(folder for line in lines if len(line) == 3 for folder in _upwards(root / line[1], line[2].lstrip("/")))
-    return (root,)
-
-
-def _upwards(mount: Path, path: str) -> Iterator[Path]:
-    inner = mount / path
-    yield from (inner, *(parent for parent in inner.parents if parent.is_relative_to(mount)))
-
-
-def cgroup_limits(folders: tuple[Path, ...]) -> Limits:
-    """The tightest limit of `folders`."""
-    cpus = [limit for folder in folders if (limit := _cpu_limit(folder)) is not None]
-    files = [folder / name for folder in folders for name in ("memory.max", "memory.limit_in_bytes")]
-    memory = [limit for file in files if (limit := _number(file)) is not None and limit < NO_MEMORY_LIMIT]
-    return Limits(min(cpus, default=None), min(memory, default=None))
-
-
-def _cpu_limit(folder: Path) -> float | None:
-    """`cpu.max` holds "200000 100000" or "max 100000"; version 1 has two files, and -1 for no limit."""
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = (folder / "cpu.max").read_text().split()
-        return None if quota == "max" else int(quota) / int(period)
-    quota_us, period_us = _number(folder / "cpu.cfs_quota_us"), _number(folder / "cpu.cfs_period_us")
-    return quota_us / period_us if quota_us and period_us and quota_us > 0 else None
-
-
-def _number(path: Path) -> int | None:
-    with contextlib.suppress(OSError, ValueError):
-        return int(path.read_text())
-    return None
 
 
 def find_gpus() -> tuple[str, ...] | None:
