@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -139,7 +140,8 @@ def evaluation_lines(story: Story) -> list[str]:
 
 def phase_line(story: Story) -> str:
     """Where the time before the first step went, and how long the steps took."""
-    first = [phase for phase in story.phases if phase.attempt == 1 and phase.writer in ("driver", "rank-0.1")]
+    until = story.steps[0].t if story.steps else math.inf  # what comes after belongs to a restart or to a later life of the run
+    first = [phase for phase in story.phases if phase.writer in ("driver", f"rank-0.{phase.attempt}") and phase.end <= until]
     start = " ".join(f"{phase.name} {format_duration(phase.end - phase.start)}" for phase in first)
     steps = sum(row.duration_us for row in story.steps) / 1e6
     return f"{start}; first step after {format_duration(story.first_step_after)}; steps {format_duration(steps)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -104,21 +105,32 @@ def launch(run: RunFolder) -> Driver:
     return Driver(run, process)
 
 
+LAST_BORN_AFTER = 60.0
+"""Seconds after a run's last event in which its processes may still have started others."""
+
+
 def sweep(run: RunFolder) -> None:
-    """End what a killed driver of this run may have left: the processes of the session that it led."""
-    for event_pid in driver_pids(run):
-        if not psutil.pid_exists(event_pid):
-            end_session(event_pid)
+    """End what a killed driver of this run may have left: the processes of the session that it led.
+
+    A process id may have led another session since, so what was born later is somebody else's.
+    """
+    for pid, last_sign in past_drivers(run):
+        if not psutil.pid_exists(pid):
+            end_session(pid, born_before=last_sign + LAST_BORN_AFTER)
 
 
-def driver_pids(run: RunFolder) -> tuple[int, ...]:
-    """Processes that drove this run, from its events."""
-    return tuple(event["pid"] for event in read_events(run.path) if event["kind"] == "run.start")
+def past_drivers(run: RunFolder) -> tuple[tuple[int, float], ...]:
+    """The processes that drove this run, each with the last event of its life (epoch seconds)."""
+    events = read_events(run.path)
+    starts = [event for event in events if event["kind"] == "run.start"]
+    ends = [*(event["t"] for event in starts[1:]), math.inf]
+    return tuple((start["pid"], max(event["t"] for event in events if start["t"] <= event["t"] < end or event is start))
+                 for start, end in zip(starts, ends, strict=False))
 
 
-def end_session(leader: int) -> None:
-    """Kill every process of the session that `leader` leads or led."""
+def end_session(leader: int, born_before: float = math.inf) -> None:
+    """Kill every process of the session that `leader` leads or led, born before that moment (epoch seconds)."""
     for process in psutil.process_iter():
         with suppress(ProcessLookupError, psutil.Error):
-            if os.getsid(process.pid) == leader:
+            if os.getsid(process.pid) == leader and process.create_time() < born_before:
                 process.send_signal(signal.SIGKILL)

@@ -23,7 +23,7 @@ from steelyard.telemetry.story import Story, tell
 
 GONE = ".gone-"
 """Before the name of a run that was deleted: an empty file."""
-RUN_NAME = re.compile(r"(?P<workload>.+)-(?P<number>[1-9][0-9]*)")
+RUN_NAME = re.compile(r"(?P<workload>[^.].*)-(?P<number>[1-9][0-9]*)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ class Supervisor:
         self._told: set[str] = set()
         self._account = Account(LedgerWriter(ledger), holding_of(spec))
         self._spent = Spending(spec)
+        self._failed = False
 
     def __enter__(self) -> Self:
         self._look()  # a resumed run's past belongs to earlier usages
@@ -77,9 +78,11 @@ class Supervisor:
             self._account.beat(time.time(), self._seen)
             self._tell_stalls()
             self._hold_limits()
-        if isinstance(endings[0], BaseException):
-            raise endings[0]
-        return endings[0]
+        ending = endings[0]
+        if isinstance(ending, BaseException):
+            raise ending
+        self._failed = bool(ending.error)
+        return ending
 
     def _look(self) -> None:
         self._seen.extend(self._reader.new())
@@ -100,7 +103,7 @@ class Supervisor:
             self._events.write("stop.request", reason=reason)
 
     def _reason(self, error: BaseException | None) -> str:
-        if error:
+        if error or self._failed:
             return "failed"
         stop = next((event["reason"] for event in reversed(self._seen) if event["kind"] == "stop.request"), "")
         return f"stopped: {stop}" if stop else "done"

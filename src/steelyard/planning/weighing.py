@@ -74,23 +74,38 @@ def refuse(workload: Train, layout: Layout, offer: Offer) -> Refusal | None:
     if cpus > offer.cpus:
         return Refusal(layout, "not-enough-cpus", f"{layout.workers} workers need {cpus} CPUs, and this machine has {offer.cpus}",
                        f"workers: {max(1, offer.cpus // cpus_for(workload, layout, offer))}")
-    return refuse_memory(layout, offer)
+    return refuse_device_memory(layout, offer) or refuse_host_memory(workload, layout, offer)
 
 
-def refuse_memory(layout: Layout, offer: Offer) -> Refusal | None:
-    """Host memory for a CPU run, device memory for a GPU run; the likely figure decides."""
+def refuse_device_memory(layout: Layout, offer: Offer) -> Refusal | None:
+    """The memory of one device, where its size and the need are known; the likely figure decides."""
     figure = layout.memory_per_worker
-    if figure is None:
+    if layout.device == "cpu" or figure is None or offer.gpu_memory is None or figure.likely <= offer.gpu_memory:
         return None
-    on_gpu = layout.device == "gpu"
-    have = offer.gpu_memory if on_gpu else offer.memory
-    need = figure.likely if on_gpu else figure.likely * layout.workers + RAY_MEMORY
-    if have is None or need <= have:
+    message = f"a device needs {format_bytes(figure.likely)} of {format_bytes(offer.gpu_memory)}: {parts_of(layout)}"
+    return Refusal(layout, "does-not-fit", message, "a smaller batch or a shorter sequence")
+
+
+def refuse_host_memory(workload: Train, layout: Layout, offer: Offer) -> Refusal | None:
+    """The memory of the machine, where the need is known."""
+    need = host_memory(workload, layout)
+    if need is None or need <= offer.memory:
         return None
-    parts = " + ".join(f"{name} {format_bytes(part.likely)}" for name, part in layout.memory.items())
-    where = "a device" if on_gpu else f"{layout.workers} workers"
-    return Refusal(layout, "does-not-fit", f"{where} need {format_bytes(need)} of {format_bytes(have)}: {parts} each",
-                   "a smaller batch, a shorter sequence, or fewer workers")
+    each = f"{format_bytes(workload.memory)} each, as written" if workload.memory else f"{parts_of(layout)} each"
+    return Refusal(layout, "does-not-fit", f"{layout.workers} workers need {format_bytes(need)} of {format_bytes(offer.memory)}: {each}",
+                   "fewer workers, less `memory:`" if workload.memory else "a smaller batch, a shorter sequence, or fewer workers")
+
+
+def host_memory(workload: Train, layout: Layout) -> int | None:
+    """Bytes of the host that all workers and Ray take: by what the person wrote, else by the estimate; None when neither is known."""
+    figure = layout.memory_per_worker
+    estimate = figure.likely if figure and layout.device == "cpu" else None
+    each = workload.memory or estimate
+    return None if each is None else each * layout.workers + RAY_MEMORY
+
+
+def parts_of(layout: Layout) -> str:
+    return " + ".join(f"{name} {format_bytes(part.likely)}" for name, part in layout.memory.items())
 
 
 def refused(need: Need, refusals: Sequence[Refusal]) -> Finding:

@@ -53,13 +53,14 @@ def stdlib_files() -> list[Path]:
 def matching_files(source: str, folder: Path) -> list[Path]:
     if "://" in source:
         raise DataError(f"'{source}' is not on this machine: here, data are files, globs, folders or {STDLIB}")
-    path = Path(source).expanduser()
-    path = path if path.is_absolute() else folder / path
+    written = Path(source).expanduser()
+    path = folder / written
     if path.is_dir():
         return [inner for inner in path.rglob("*") if inner.is_file() and not inner.name.startswith(".")]
     if path.is_file():
         return [path]
-    return [Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file()]  # noqa: PTH207 - a pattern may be absolute
+    pattern = written if written.is_absolute() else Path(glob.escape(str(folder))) / written
+    return [Path(name) for name in glob.glob(str(pattern), recursive=True) if Path(name).is_file()]  # noqa: PTH207 - it may be absolute
 
 
 def read_bytes(files: Sequence[Path]) -> bytes:
@@ -85,23 +86,36 @@ def pairs_of(file: Path) -> Iterator[Pair]:
     if file.suffix not in RECORD_SUFFIXES:
         yield Pair("", text_of(file).decode(errors="replace"))
         return
-    for number, record in enumerate(records_of(file), start=1):
+    records = enumerate(parquet_rows(file), start=1) if file.suffix == ".parquet" else json_lines(file)
+    for number, record in records:
         yield pair_of(record, f"{file}:{number}")
 
 
-def records_of(file: Path) -> Iterator[Any]:
-    if file.suffix == ".parquet":
-        import pyarrow.parquet  # noqa: PLC0415 - comes with Ray; only Parquet needs it
+def parquet_rows(file: Path) -> Iterator[Any]:
+    import pyarrow.parquet  # noqa: PLC0415 - comes with Ray; only Parquet needs it
 
+    try:
         for batch in pyarrow.parquet.ParquetFile(file).iter_batches():
             yield from batch.to_pylist()
-        return
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    except (OSError, pyarrow.ArrowException) as error:
+        raise DataError(f"{file} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
+
+
+def json_lines(file: Path) -> Iterator[tuple[int, Any]]:
+    """Each record with the number of its line; empty lines are passed over."""
+    for number, line in enumerate(lines_of(file), start=1):
         if line.strip():
             try:
-                yield json.loads(line)
+                yield number, json.loads(line)
             except ValueError as error:
                 raise DataError(f"{file}:{number}: not JSON: {error}") from error
+
+
+def lines_of(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="utf-8").split("\n")  # not splitlines: a text in JSON may hold other ends of lines
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file} is not UTF-8: {error.reason} at byte {error.start}") from error
 
 
 def pair_of(record: Any, where: str) -> Pair:
@@ -112,7 +126,9 @@ def pair_of(record: Any, where: str) -> Pair:
                 return Pair(record[prompt], record[answer])
         messages = record.get("messages")
         if isinstance(messages, list) and len(messages) >= 2:
-            return Pair(str(messages[-2].get("content", "")), str(messages[-1].get("content", "")))
+            said = [message.get("content") if isinstance(message, dict) else None for message in messages[-2:]]
+            if isinstance(said[0], str) and isinstance(said[1], str):
+                return Pair(said[0], said[1])
         for name in TEXT_FIELDS:
             if isinstance(record.get(name), str):
                 return Pair("", record[name])

@@ -45,9 +45,9 @@ class Finetune:
         self.training, self.held_out = split(pairs)
         torch.manual_seed(spec.seed)
         self.model: nn.Module = timed(me, "model", lambda: load_model(spec.model_path or "", spec.recipe == "lora"))
-        self._examples = [self.encode(pair, spec.sequence) for pair in self.training]
+        self._examples, self._unseen = ([self.encode(pair, spec.sequence) for pair in pairs] for pairs in (self.training, self.held_out))
         self._batch, self._per_worker = spec.batch, spec.batch_per_worker
-        self._rank, self._seed, self._sequence = me.rank, spec.seed, spec.sequence
+        self._rank, self._seed = me.rank, spec.seed
         self.batches_per_epoch = max(1, len(self.training) // spec.batch)
 
     def encode(self, pair: Pair, sequence: int) -> tuple[Tensor, Tensor]:
@@ -55,6 +55,8 @@ class Finetune:
         question = self.prompt(pair.prompt) if pair.prompt else ""
         asked = self.tokenizer(question, add_special_tokens=False)["input_ids"]
         answered = self.tokenizer(pair.answer + self.tokenizer.eos_token, add_special_tokens=False)["input_ids"]
+        if len(asked) >= sequence:
+            raise DataError(f"a question of {len(asked)} tokens leaves no room for an answer in `sequence: {sequence}`: {pair.prompt[:60]}")
         ids = (asked + answered)[:sequence]
         targets = ([IGNORED] * len(asked) + answered)[:sequence]
         padding = sequence - len(ids)
@@ -109,8 +111,8 @@ class Finetune:
         """Measure the held-out loss and answer the first training question, as events and in `answers.json`."""
         model.eval()
         with torch.no_grad():
-            if self.held_out:
-                me.evaluation(f"held-out loss, {which}", self.mean_loss(model, self.held_out))
+            if self._unseen:
+                me.evaluation(f"held-out loss, {which}", self.mean_loss(model, self._unseen))
             question = self.training[0].prompt
             answer = self.answer(model, question) if question else ""
         model.train()
@@ -121,11 +123,10 @@ class Finetune:
         draft.write_text(json.dumps({"question": question, "wanted": self.training[0].answer} | kept | {which: answer}, indent=1))
         draft.replace(file)
 
-    def mean_loss(self, model: nn.Module, pairs: Sequence[Pair]) -> float:
-        """Mean over the pairs of each answer's mean loss per token, in nats."""
+    def mean_loss(self, model: nn.Module, examples: Sequence[tuple[Tensor, Tensor]]) -> float:
+        """Mean over encoded pairs of each answer's mean loss per token, in nats."""
         losses = []
-        for pair in pairs:
-            ids, targets = self.encode(pair, self._sequence)
+        for ids, targets in examples:
             used = int((targets != IGNORED).nonzero().max()) + 1
             losses.append(float(model(input_ids=ids[None, :used], labels=targets[None, :used]).loss))
         return sum(losses) / len(losses)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from steelyard.blueprint import Train
+from steelyard.blueprint import NANO_GPT, Train
 from steelyard.catalog.models import ModelCard, nano_gpt
 from steelyard.findings import Finding, Place
 from steelyard.sizing.need import Figure, Layout, Need
@@ -42,13 +42,28 @@ DEFAULTS: Mapping[str, Defaults] = {
 
 def size(workload: Train, card: ModelCard | None, place: Place | None = None) -> Need:
     """Every layout that could carry `workload`. `card` describes its model; None when it is not known or built by a script."""
-    if workload.recipe not in DEFAULTS:
-        return Need(workload.name, (), (unsupported(workload, place),))
-    workers = WORKER_CHOICES if workload.workers == "auto" else (workload.workers,)
+    if found := unsupported(workload, place):
+        return Need(workload.name, (), (found,))
     devices = ("cpu",) if workload.gpu.none else ("gpu", "cpu") if workload.gpu.auto else ("gpu",)
-    layouts = [layout(workload, card, device, count) for device in devices for count in workers]
-    findings = [finding for finding in (indivisible(workload, place), too_long(workload, card, place)) if finding]
-    return Need(workload.name, tuple(layouts), tuple(findings))
+    layouts = [layout(workload, card, device, count) for device in devices for count in worker_counts(workload, device)]
+    problems = (
+        indivisible(workload, devices[0], place), disagreeing(workload, place), too_long(workload, card, place), no_data(workload, place),
+    )
+    return Need(workload.name, tuple(layouts), tuple(finding for finding in problems if finding))
+
+
+def worker_counts(workload: Train, device: str) -> tuple[int, ...]:
+    """How many workers may be tried: as written, else as many as devices were asked for, else any usual number that divides the batch."""
+    if workload.workers != "auto":
+        return (workload.workers,)
+    asked = devices_asked(workload) if device == "gpu" else ()
+    return tuple(count for count in asked or WORKER_CHOICES if workload.batch == "auto" or workload.batch % count == 0)
+
+
+def devices_asked(workload: Train) -> tuple[int, ...]:
+    """The numbers of devices that `gpu: 2` or `gpu: 4..8` takes; none where a kind or a memory is named, which nothing here chooses by."""
+    plain = [device.count for device in workload.gpu.alternatives if device.name is None and device.memory is None]
+    return tuple(sorted({count for asked in plain for count in range(asked.low, asked.high + 1)}))
 
 
 def layout(workload: Train, card: ModelCard | None, device: str, workers: int) -> Layout:
@@ -104,19 +119,49 @@ def disk_need(trained: int | None, keep: int) -> int | None:
     return None if trained is None else 12 * trained * (keep + 1) + 4 * trained
 
 
-def unsupported(workload: Train, place: Place | None) -> Finding:
+def unsupported(workload: Train, place: Place | None) -> Finding | None:
+    """What no layout here can carry."""
+    recipe, model = workload.recipe, workload.model
+    if recipe == "qlora":
+        message, step = "recipe: qlora does not run on this machine yet: 4-bit weights need a GPU build that is not here", "recipe: lora"
+    elif recipe == "pretrain" and model not in (None, NANO_GPT):
+        message, step = f"recipe: pretrain builds {NANO_GPT} here, and no {model}", f"model: {NANO_GPT}; or recipe: lora goes on from yours"
+    elif recipe in ("lora", "full") and model == NANO_GPT:
+        message, step = f"recipe: {recipe} goes on from weights, and {NANO_GPT} is built from nothing", "recipe: pretrain"
+    else:
+        return None
+    return Finding(rule="not-supported-here", severity="error", object=workload.name, place=place, message=message, next_step=step)
+
+
+def no_data(workload: Train, place: Place | None) -> Finding | None:
+    """Fine-tuning has nothing to learn from that it could take by itself."""
+    if workload.data or workload.recipe not in ("lora", "full"):
+        return None
     return Finding(
-        rule="not-supported-here", severity="error", object=workload.name, place=place,
-        message=f"recipe: {workload.recipe} does not run on this machine yet",
-        evidence="4-bit weights need a GPU build that this version does not bring", next_step="recipe: lora",
+        rule="missing-field", severity="error", object=workload.name, place=place,
+        message=f"recipe: {workload.recipe} needs examples to learn from, and there is no `data`", next_step="data: pairs.jsonl",
     )
 
 
-def indivisible(workload: Train, place: Place | None) -> Finding | None:
-    """Each worker must get the same number of sequences."""
-    batch, workers = workload.batch, workload.workers
-    if batch == "auto" or workers == "auto" or batch % workers == 0:
+def disagreeing(workload: Train, place: Place | None) -> Finding | None:
+    """On GPUs there is one worker for each device."""
+    asked, workers = devices_asked(workload), workload.workers
+    if not asked or workers == "auto" or workers in asked:
         return None
+    return Finding(
+        rule="fields-conflict", severity="error", object=workload.name, place=place,
+        message=f"workers: {workers} and gpu: {workload.gpu} say different things: each worker has one device",
+        next_step=f"gpu: {workers}, or leave workers out",
+    )
+
+
+def indivisible(workload: Train, device: str, place: Place | None) -> Finding | None:
+    """Each worker must get the same number of sequences."""
+    batch = workload.batch
+    tried = worker_counts(workload, device) or devices_asked(workload)
+    if batch == "auto" or any(batch % count == 0 for count in tried):
+        return None
+    workers = tried[0]
     nearest = max(1, round(batch / workers)) * workers
     return Finding(
         rule="batch-not-divisible", severity="error", object=workload.name, place=place,
