@@ -112,3 +112,14 @@ def test_a_run_with_thousands_of_checkpoints_marks_a_few_and_the_last(tmp_path: 
     marks = timeline(replace(story, checkpoints=many), writing.t).checkpoints
     assert len(marks) == MARKS
     assert marks[-1].title == "checkpoint of step 2999"
+
+
+def test_what_no_checkpoint_held_when_the_run_failed_is_lost_work(tmp_path: Path) -> None:
+    writing = Writing(folder(tmp_path, "ray-training-6"), 1.7e9)
+    writing.start()
+    writing.steps(52)
+    writing.end("failed", "out of memory")
+    line = timeline(told(writing, alive=False), writing.t)
+    assert [span.key for span in line.spans] == ["start-up", "compute", "wasted", "other"]
+    assert line.spans[2].left == pytest.approx(line.checkpoints[-1].left, abs=2e-3)
+    assert_without_holes(line)

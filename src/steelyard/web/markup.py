@@ -61,7 +61,7 @@ def _marks(marks: Iterable[Mark], sign: str, key: str) -> str:
         for mark in marks)
 
 
-LIFE_WORDS = {"start-up": "start-up", "compute": "training", "recovery": "recovery", "wasted": "done again or lost",
+LIFE_WORDS = {"start-up": "start-up", "compute": "training", "recovery": "recovery", "wasted": "lost work",
               "idle": "not running", "other": "the rest"}
 
 

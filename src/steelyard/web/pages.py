@@ -28,7 +28,7 @@ COLUMNS = (("NAME", ""), ("WORKLOAD", ""), ("TEAM", ""), ("STATUS", ""), ("REASO
 EMPTY = "No run yet. Start one with <code>steelyard run 01-ray-training</code>; it appears here by itself."
 
 LEGEND = ("Goodput is the share of a run's life that moved its model forward; a low one in a short run is start-up, in a long run it is "
-          "worth a look. Cost is the machine's price times the run's life; - means that something is not known.")
+          "worth a look. Cost is the run's share of the machine's price; - means that something is not known.")
 
 HEAD = f"""<style>{stylesheet()}{(Path(__file__).with_name("theme.css")).read_text(encoding="utf-8")}</style>
 <script>

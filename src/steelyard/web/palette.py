@@ -38,7 +38,7 @@ KINDS = (
     Kind("start-up", "start-up", "#5d7290", "#7f97b8", "bars"),
     Kind("restore", "restore", "#0f7f9c", "#45b5d3", "rows"),
     Kind("recovery", "recovery", "#a8557e", "#d286ad", "slash"),
-    Kind("wasted", "done again", "#c93a3a", "#ee6f6c", "grid"),
+    Kind("wasted", "lost work", "#c93a3a", "#ee6f6c", "grid"),
     Kind("idle", "idle", "#c8ced6", "#4b535e", "bars"),
 )
 """In the order in which they are stacked; `other` stands for whatever has no kind of its own."""

@@ -84,7 +84,8 @@ def goodput(story: Story) -> str:
 def life(story: Story, now: float) -> str:
     """Restarts and checkpoints; `now` in epoch seconds."""
     lost = [attempt for attempt in story.attempts if attempt.lost is not None]
-    told = [plural(len(lost), "restart") if lost else "No restart", plural(len(story.checkpoints), "checkpoint")]
+    told = [plural(len(lost), "restart") if lost else "No restart",
+            plural(len(story.checkpoints), "checkpoint") if story.checkpoints else "no checkpoint"]
     if story.checkpoints:
         last = story.checkpoints[-1]
         told.append(f"the last holds step {last['step']}" + (f" and is {age(now - last['t'])} old" if story.ended is None else ""))

@@ -50,7 +50,8 @@ def timeline(story: Story, now: float) -> Timeline:
 
     stretches = [(key, at(a), at(b), f"{title}: {format_duration(b - a)}") for key, a, b, title in _stretches(story, end)]
     spans = tuple(Span(key, a, b - a, title) for key, a, b, title in stretches if b - a > NARROWEST)
-    checkpoints = tuple(Mark(at(event["t"]), _checkpoint_title(event)) for event in thin(story.checkpoints, lambda event: event["t"], MARKS))
+    marked = thin(story.checkpoints, lambda event: event["t"], MARKS)
+    checkpoints = tuple(Mark(at(event["t"]), _checkpoint_title(event)) for event in marked)
     restarts = tuple(Mark(at(attempt.lost), attempt.cause or "workers were lost") for attempt in story.attempts if attempt.lost is not None)
     return Timeline(spans, checkpoints, restarts, _ticks(length))
 
@@ -64,6 +65,7 @@ def _stretches(story: Story, end: float) -> list[Stretch]:
     """Kind, begin, end and title of what the run did, attempt by attempt. An attempt's rows are told by time."""
     attempts: Sequence[Attempt] = story.attempts or (Attempt(1, story.started, 0),)
     stretches: list[Stretch] = []
+    lost_rows = _lost_rows(story)
     cursor, after_loss = story.started, False
     for attempt, limit in zip(attempts, [*(later.start for later in attempts[1:]), end], strict=True):
         if cursor > story.started and not after_loss:
@@ -72,7 +74,7 @@ def _stretches(story: Story, end: float) -> list[Stretch]:
         rows = [row for row in story.steps if (row.t < limit or limit == end) and (row.t >= attempt.start or attempt is attempts[0])]
         begin = started_us(rows[0]) / 1e6 if rows else attempt.lost or limit
         stretches.append(("recovery", cursor, begin, "recovery") if after_loss else ("start-up", cursor, begin, "start-up"))
-        stretches += _training(rows, _redone(story.steps, rows))
+        stretches += _training(rows, lost_rows)
         cursor = max(begin, rows[-1].t if rows else begin)
         if attempt.lost is not None:
             stretches.append(("wasted", cursor, attempt.lost, "an unfinished step, lost"))
@@ -82,19 +84,25 @@ def _stretches(story: Story, end: float) -> list[Stretch]:
     return stretches
 
 
-def _redone(steps: Sequence[StepRow], rows: Sequence[StepRow]) -> float | None:
-    """From when on the work of `rows` was done again later, or None."""
-    later = [row.step for row in steps if rows and row.t > rows[-1].t]
-    lost = [row for row in rows if later and row.step >= min(later)]
-    return started_us(lost[0]) / 1e6 if lost else None
+def _lost_rows(story: Story) -> set[int]:
+    """The rows (by id) whose work was lost: a later row does their step again, or the run ended or broke off after its last checkpoint."""
+    redone: set[int] = set()
+    lowest_after: int | None = None
+    for row in reversed(story.steps):
+        if lowest_after is not None and row.step >= lowest_after:
+            redone.add(id(row))
+        lowest_after = row.step if lowest_after is None else min(row.step, lowest_after)
+    at_the_end = story.wasted_steps - len(redone)
+    return redone | {id(row) for row in (story.steps[-at_the_end:] if at_the_end > 0 else ())}
 
 
-def _training(rows: Sequence[StepRow], redone: float | None) -> list[Stretch]:
+def _training(rows: Sequence[StepRow], lost_rows: set[int]) -> list[Stretch]:
+    """What an attempt trained: first what counts, then what was lost."""
     if not rows:
         return []
     begin, end = started_us(rows[0]) / 1e6, rows[-1].t
-    turn = end if redone is None else max(redone, begin)
-    return [("compute", begin, turn, f"training, from step {rows[0].step}"), ("wasted", turn, end, "steps that were done again")]
+    turn = next((started_us(row) / 1e6 for row in rows if id(row) in lost_rows), end)
+    return [("compute", begin, turn, f"training, from step {rows[0].step}"), ("wasted", turn, end, "steps that were lost")]
 
 
 def _ticks(length: float) -> tuple[Mark, ...]:
