@@ -1,0 +1,1 @@
+"""The full counts: fuzzing, kills, benchmarks. `make prove` calls this."""
