@@ -53,9 +53,10 @@ class LocalEngine:
 
     home: Home
     address: str | None = None
-    blueprint_file: Path = Path()
+    files: dict[str, Path] = field(default_factory=dict)
+    """The file in which each workload is written, by its name; relative paths of a workload start from there."""
     models: dict[str, Path] = field(default_factory=dict)
-    """The folder of each model that a choice names, found beforehand."""
+    """The folder of each workload's model, found beforehand."""
     drivers: list[Driver] = field(default_factory=list)
     """Of the runs that this engine started."""
 
@@ -80,10 +81,11 @@ class LocalEngine:
             self.drivers.append(launch(run))
             return run.name
         choice: Choice = step.detail
-        run = RunStore(self.home).create(choice.workload.name)
-        (run.path / "blueprint.yaml").write_bytes(self.blueprint_file.read_bytes())
-        spec = specify(choice, run=run.name, run_folder=run.path, blueprint_file=self.blueprint_file,
-                       model_path=self.models.get(choice.workload.model or ""), address=self.address)
+        name, file = choice.workload.name, self.files[choice.workload.name]
+        run = RunStore(self.home).create(name)
+        (run.path / "blueprint.yaml").write_bytes(file.read_bytes())
+        spec = specify(choice, run=run.name, run_folder=run.path, blueprint_file=file,
+                       model_path=self.models.get(name), address=self.address)
         spec.write(run.path)
         self.drivers.append(launch(run))
         return run.name

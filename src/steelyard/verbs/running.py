@@ -36,20 +36,21 @@ def prepare(files: Sequence[str], home: Home, *, address: str | None, here: bool
     blueprint = read(*paths)
     refuse_foreign(blueprint, here)
     trainings = [workload for workload in blueprint.workloads if isinstance(workload, Train)]
-    folder = paths[0].resolve().parent
-    models = {one.model: find_model(one.model, folder, home, tell) for one in trainings if one.model and one.model != NANO_GPT}
-    needs = [size(one, card_of(one.model, models), blueprint.place(one)) for one in trainings]
+    sources = {one.name: Path(place.file) for one in trainings if (place := blueprint.place(one))}
+    models = {one.name: find_model(one.model, sources[one.name].resolve().parent, home, tell)
+              for one in trainings if one.model and one.model != NANO_GPT}
+    needs = [size(one, card_of(one, models), blueprint.place(one)) for one in trainings]
     plan = weigh(blueprint, needs, this_machine(price_of(blueprint)))
     if not plan.feasible:
         raise InfeasibleError([finding for finding in plan.findings if finding.severity == "error"])
-    return Prepared(plan, LocalEngine(home, address=address, blueprint_file=paths[0], models=models))
+    return Prepared(plan, LocalEngine(home, address=address, files=sources, models=models))
 
 
-def card_of(model: str | None, models: dict[str, Path]) -> ModelCard | None:
+def card_of(workload: Train, models: dict[str, Path]) -> ModelCard | None:
     """The catalogue's card, else the one of the model's own folder."""
-    if model is None or model == NANO_GPT:
+    if workload.name not in models:
         return None
-    return CARDS.get(model) or card_of_folder(models[model])
+    return CARDS.get(workload.model or "") or card_of_folder(models[workload.name])
 
 
 def refuse_foreign(blueprint: Blueprint, here: bool) -> None:
