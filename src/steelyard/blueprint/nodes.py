@@ -48,9 +48,9 @@ class Source:
     def excerpt(self, mark: Mark) -> str:
         """The line of `mark` with carets under it; of a long line, the part around it."""
         line = self.lines[mark.line] if mark.line < len(self.lines) else ""
-        line = "".join(character if character.isprintable() else " " for character in line)
         start = max(0, mark.column - _EXCERPT_WIDTH // 2) if len(line) > _EXCERPT_WIDTH else 0
-        shown = line[start : start + _EXCERPT_WIDTH].rstrip()
+        cut = line[start : start + _EXCERPT_WIDTH]
+        shown = "".join(character if character.isprintable() else " " for character in cut).rstrip()
         head = f"{mark.line + 1:>5} | "
         carets = "^" * max(1, min(mark.length, len(shown) - (mark.column - start)))
         return f"{head}{shown}\n{' ' * (len(head) - 2)}| {' ' * (mark.column - start)}{carets}"

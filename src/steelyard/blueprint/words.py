@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Collection
 from difflib import get_close_matches
+
+_NEIGHBOURS = 100
 
 # fmt: off
 FOREIGN_FIELDS: dict[str, tuple[str, ...]] = {right: tuple(words.split()) for right, words in {
@@ -143,5 +146,7 @@ def nearest_kind(word: str, kinds: Collection[str]) -> str | None:
 
 
 def nearest(word: str, known: Collection[str]) -> str | None:
-    """The one of `known` that is spelled most alike, or None."""
-    return next(iter(get_close_matches(word[:80], sorted(known), n=1, cutoff=0.6)), None)
+    """The one of `known` that is spelled most alike, or None. Of very many, only those that begin alike are looked at."""
+    ordered = sorted(known)
+    at = bisect(ordered, word)
+    return next(iter(get_close_matches(word[:80], ordered[max(0, at - _NEIGHBOURS) : at + _NEIGHBOURS], n=1, cutoff=0.6)), None)
