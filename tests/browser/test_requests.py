@@ -9,6 +9,7 @@ import socket
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -112,6 +113,23 @@ def test_the_command_prints_the_address_on_stdout_and_ends_on_ctrl_c(tmp_path: P
     assert (process.returncode, out) == (0, b"")
     assert b"Traceback" not in talk
     assert b"Ctrl-C ends it" in talk
+
+
+def test_the_command_serves_the_metrics_of_all_runs_to_who_has_the_token(home: Home) -> None:
+    process, address = start(home, "dashboard", "--no-open", module="steelyard")
+    assert process.stderr is not None
+    said = process.stderr.readline().decode()
+    url, token = re.search(r"(http://\S+/metrics)", said), re.search(r"Bearer (\S+)`", said)
+    assert url, said
+    assert token, said
+    assert ask(url[1], "/metrics").status == 401
+    with urlopen(Request(url[1], headers={"Authorization": f"Bearer {token[1]}"}), timeout=10) as response:
+        text = response.read().decode()
+    assert 'steelyard_train_loss{run="ray-training-1"}' in text
+    assert "steelyard_exporter_success 1.0" in text
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert urlsplit(url[1]).port != urlsplit(address).port
 
 
 def test_a_port_that_is_taken_is_said_in_words(tmp_path: Path, address: str) -> None:

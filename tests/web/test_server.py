@@ -11,18 +11,20 @@ from steelyard.errors import MissingExtraError, NotFoundError
 from steelyard.home import Home
 from steelyard.web.gate import Lock
 from steelyard.web.server import make_server, serve
+from steelyard.web.stories import Stories
 
 
 def test_without_the_extra_it_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NICEGUI_STORAGE_PATH", "as before")
     monkeypatch.setitem(sys.modules, "uvicorn", None)
+    home = Home(tmp_path / "state", tmp_path / "cache")
     with pytest.raises(MissingExtraError, match="the dashboard needs the extra 'web'"):
-        make_server(Home(tmp_path / "state", tmp_path / "cache"), Lock(1, "x"), lambda: None)
+        make_server(home, Lock(1, "x"), Stories(home), lambda: None)
 
 
 def test_a_run_that_is_not_there_is_said_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="no run named 'nothing'"):
-        serve(Home(tmp_path / "state", tmp_path / "cache"), run="nothing")
+        serve(Home(tmp_path / "state", tmp_path / "cache"), run="nothing", ready=print)
 
 
 def test_the_command_and_the_server_are_light_until_they_serve() -> None:

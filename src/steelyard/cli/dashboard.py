@@ -26,15 +26,16 @@ def dashboard(
       steelyard dashboard
       steelyard dashboard ray-training
     """
-    from steelyard.web.server import serve  # noqa: PLC0415  (only here: the other commands start without it)
+    from steelyard.web.server import Addresses, serve  # noqa: PLC0415  (only here: the other commands start without it)
 
-    def ready(address: str) -> None:
-        write(f"{address}\n")
+    def ready(addresses: Addresses) -> None:
+        write(f"{addresses.pages}\n")
+        say(f"metrics   {addresses.metrics}   for Prometheus, with the header `Authorization: Bearer {addresses.token}`")
         say("Ctrl-C ends it; runs go on without it")
         if not no_open and has_screen(os.environ, sys.platform) and sys.stdout.isatty():
-            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+            threading.Thread(target=webbrowser.open, args=(addresses.pages,), daemon=True).start()
 
-    serve(home(), port, name, ready)
+    serve(home(), port, name, ready=ready)
 
 
 def has_screen(environment: Mapping[str, str], platform: str) -> bool:

@@ -12,7 +12,7 @@ import threading
 
 from steelyard.errors import SteelyardError
 from steelyard.home import home
-from steelyard.web.server import serve
+from steelyard.web.server import Addresses, serve
 
 
 def main() -> None:
@@ -32,8 +32,8 @@ def end_with_parent() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def announce(address: str) -> None:
-    sys.stdout.write(address + "\n")
+def announce(addresses: Addresses) -> None:
+    sys.stdout.write(f"{addresses.pages}\n")
     sys.stdout.flush()
 
 

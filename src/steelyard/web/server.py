@@ -9,12 +9,15 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from steelyard.errors import MissingExtraError, StateError
 from steelyard.home import Home, private_folder
 from steelyard.local.store import RunStore
+from steelyard.telemetry import exporter
+from steelyard.telemetry.instruments import families
 from steelyard.web.gate import Gate, Lock
 from steelyard.web.stories import Stories
 
@@ -26,18 +29,32 @@ FAVICON = ("<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><g fill=
            "fill='#2f6fd0'/><circle cx='24' cy='14.6' r='2.2'/></g></svg>")
 
 
-def serve(home: Home, port: int = 0, run: str | None = None, ready: Callable[[str], None] = print) -> None:
-    """Serve until SIGINT or SIGTERM. `port` 0 is a free one; `ready` gets the address, with its token, once it answers.
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """What a started dashboard answers at. `pages` carries the token; for `metrics` it goes into an Authorization header."""
+
+    pages: str
+    metrics: str
+    token: str
+
+
+def serve(home: Home, port: int = 0, run: str | None = None, *, ready: Callable[[Addresses], None]) -> None:
+    """Serve pages and `/metrics` until SIGINT or SIGTERM. `port` 0 is a free one; `ready` is called once they answer.
 
     With `run` the address opens that run's page. Raises NotFoundError (no such run), StateError (port taken),
     MissingExtraError (the extra `web` is not installed).
     """
     path = f"/run/{quote(RunStore(home).find(run).name)}" if run else "/"
     with listening(port) as listener:
-        lock = Lock(listener.getsockname()[1], secrets.token_urlsafe(24))
-        server = make_server(home, lock, lambda: ready(f"http://127.0.0.1:{lock.port}{path}?token={lock.token}"))
-        with quiet_signals():
-            server.run(sockets=[listener])
+        lock, stories = Lock(listener.getsockname()[1], secrets.token_urlsafe(24)), Stories(home)
+        metrics = exporter.serve(lambda: families(stories.stories()), token=lock.token)
+        addresses = Addresses(f"http://127.0.0.1:{lock.port}{path}?token={lock.token}", metrics.url, lock.token)
+        try:
+            server = make_server(home, lock, stories, lambda: ready(addresses))
+            with quiet_signals():
+                server.run(sockets=[listener])
+        finally:
+            metrics.close()
 
 
 @contextlib.contextmanager
@@ -52,7 +69,7 @@ def listening(port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def make_server(home: Home, lock: Lock, ready: Callable[[], None]) -> uvicorn.Server:
+def make_server(home: Home, lock: Lock, stories: Stories, ready: Callable[[], None]) -> uvicorn.Server:
     """The server with its pages behind its gate. NiceGUI reads its folder when it is imported, so it is imported here."""
     os.environ["NICEGUI_STORAGE_PATH"] = str(private_folder(home.state) / "dashboard")
     try:
@@ -66,8 +83,9 @@ def make_server(home: Home, lock: Lock, ready: Callable[[], None]) -> uvicorn.Se
             raise
         raise MissingExtraError("web", "the dashboard") from error
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    pages.register(Stories(home))
-    ui.run_with(app, title="Steelyard", favicon=FAVICON, tailwind=False, show_welcome_message=False, reconnect_timeout=10)
+    pages.register(stories)
+    ui.run_with(app, title="Steelyard", favicon=FAVICON, tailwind=False, show_welcome_message=False, reconnect_timeout=10,
+                binding_refresh_interval=None)
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:

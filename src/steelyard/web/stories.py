@@ -66,6 +66,11 @@ class Stories:
         newest_first = sorted(stories, key=lambda story: -story.started)
         return tuple(runs_row(story, now, self._costs.of(story.run)) for story in newest_first)
 
+    def stories(self) -> tuple[Story, ...]:
+        """Every run's story, for `/metrics`."""
+        with self._lock:
+            return tuple(told.story for run in self._store.all() if (told := self._tell_if_there(run)))
+
     def view(self, name: str) -> RunView:
         """The run of that name. Raises NotFoundError."""
         with self._lock:
