@@ -1,10 +1,12 @@
 """What is computed from pairs of runs."""
 
+import ast
 from dataclasses import replace
 
 import pytest
 from benchmarks.bars import Bar
 from benchmarks.throughput.measured import Measured, Pair, cells, losing
+from benchmarks.throughput.running import PLAIN as SCRIPT
 from benchmarks.throughput.running import blueprint_with
 
 from steelyard.blueprint import Train, read
@@ -62,3 +64,11 @@ def test_the_measured_blueprint_differs_from_01_in_its_steps_only() -> None:
         (train,) = read(file).workloads
     assert isinstance(train, Train)
     assert (train.name, train.steps, train.workers, train.batch) == ("ray-training", 37, 2, 32)
+
+
+def test_the_plain_script_takes_the_model_from_steelyard_and_nothing_else() -> None:
+    nodes = list(ast.walk(ast.parse(SCRIPT.read_text())))
+    imported = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    imported |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    ours = {name for name in imported if name.split(".")[0] in ("steelyard", "benchmarks")}
+    assert ours == {"steelyard.runtime.dimensions", "steelyard.runtime.nano_gpt"}
