@@ -29,6 +29,9 @@ from steelyard.home import Home
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "artifacts"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+PATIENCE = 60.0
+"""Seconds that anything may take on a machine that is busy training."""
+
 MARKER = "window.stillTheSamePage"
 """Set once; gone after a reload."""
 
@@ -114,7 +117,7 @@ def open_dashboard(home: Home, *arguments: str) -> Iterator[str]:
         assert process.stdin is not None
         process.stdin.close()
         errors = process.stderr.read().decode() if process.stderr else ""
-        status = process.wait(30)
+        status = process.wait(PATIENCE)
         for stream in (process.stdout, process.stderr):
             if stream:
                 stream.close()
@@ -124,6 +127,7 @@ def open_dashboard(home: Home, *arguments: str) -> Iterator[str]:
 @contextlib.contextmanager
 def browser() -> Iterator[Browser]:
     """A real Chromium without a window."""
+    expect.set_options(timeout=PATIENCE * 1000)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         try:
@@ -132,7 +136,7 @@ def browser() -> Iterator[Browser]:
             opened.close()
 
 
-def watch(address: str, run: str, *, patience: float = 60.0, live: bool = True, artifacts: Path = ARTIFACTS) -> Observations:
+def watch(address: str, run: str, *, patience: float = PATIENCE, live: bool = True, artifacts: Path = ARTIFACTS) -> Observations:
     """Look at both pages until the run's step changed (at most `patience` seconds each; with `live` false at once), and keep pictures."""
     artifacts.mkdir(exist_ok=True)
     with browser() as opened:
@@ -207,7 +211,8 @@ def words(page: Page) -> dict[str, str]:
 
 def shapes(page: Page) -> dict[str, int]:
     """How many shapes the picture of each panel has."""
-    page.wait_for_timeout(500)
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.chart')].filter(c => c.offsetParent).every(c => c.querySelector('svg path'))")
     found: dict[str, int] = page.locator(".grid").evaluate(
         "grid => Object.fromEntries([...grid.children].filter(c => c.querySelector('.chart'))"
         ".map(c => [c.dataset.panel, c.querySelectorAll('.chart svg path').length]))")

@@ -14,13 +14,13 @@ from urllib.request import Request, urlopen
 import pytest
 
 from steelyard.home import Home
-from tests.browser.pages import start
+from tests.browser.pages import PATIENCE, start
 
 pytestmark = pytest.mark.browser
 
 
 def ask(address: str, path: str = "/", **headers: str) -> http.client.HTTPResponse:
-    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(address).port or 0, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(address).port or 0, timeout=PATIENCE)
     connection.request("GET", path, headers=headers)
     response = connection.getresponse()
     response.read()
@@ -38,7 +38,7 @@ def open_socket(address: str, **headers: str) -> int:
     port = urlsplit(address).port
     sent = {"Host": f"127.0.0.1:{port}", "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
             "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode()} | headers
-    with socket.create_connection(("127.0.0.1", port or 0), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port or 0), timeout=PATIENCE) as connection:
         lines = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
         connection.sendall(f"GET /_nicegui_ws/socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n{lines}\r\n".encode())
         return int(connection.recv(4096).split(b" ")[1])
@@ -99,9 +99,9 @@ def test_it_ends_quickly_and_without_a_word_and_leaves_nothing_in_the_working_fo
         process.stdin = None
     else:
         process.send_signal(signal.Signals[how])
-    out, errors = process.communicate(timeout=20)
+    out, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out, errors) == (0, b"", b"")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert sorted(path.name for path in tmp_path.iterdir()) == ["state"]
 
 
@@ -109,7 +109,7 @@ def test_the_command_prints_the_address_on_stdout_and_ends_on_ctrl_c(tmp_path: P
     process, address = start(Home(tmp_path / "state", tmp_path / "cache"), "dashboard", "--no-open", module="steelyard")
     assert ask(address, "/", Cookie=cookie_of(address)).status == 200
     process.send_signal(signal.SIGINT)
-    out, talk = process.communicate(timeout=20)
+    out, talk = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (0, b"")
     assert b"Traceback" not in talk
     assert b"Ctrl-C ends it" in talk
@@ -123,12 +123,12 @@ def test_the_command_serves_the_metrics_of_all_runs_to_who_has_the_token(home: H
     assert url, said
     assert token, said
     assert ask(url[1], "/metrics").status == 401
-    with urlopen(Request(url[1], headers={"Authorization": f"Bearer {token[1]}"}), timeout=10) as response:
+    with urlopen(Request(url[1], headers={"Authorization": f"Bearer {token[1]}"}), timeout=PATIENCE) as response:
         text = response.read().decode()
     assert 'steelyard_train_loss{run="ray-training-1"}' in text
     assert "steelyard_exporter_success 1.0" in text
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=PATIENCE)
     assert urlsplit(url[1]).port != urlsplit(address).port
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from html import escape
 
-from nicegui import run, ui
+from nicegui import ui
 
 from steelyard.web.teach import PANELS
 from steelyard.web.views import Figure, Picture, StatusView
@@ -116,7 +117,7 @@ class LogCard(Card):
             self._names = names
             self._chosen = self._chosen if self._chosen in names else next(iter(names), "")
             self._show_tabs()
-        text = await run.io_bound(self._read, self._chosen) if self._chosen else ""
+        text = await asyncio.to_thread(self._read, self._chosen) if self._chosen else ""
         self.said.set_text(f"{self._chosen}.log" if self._chosen else "No log yet.")
         self._text.set_content(escape(text))
 

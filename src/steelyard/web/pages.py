@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-from nicegui import run, ui
+from nicegui import ui
 
 from steelyard.errors import NotFoundError
 from steelyard.web import markup
@@ -62,7 +63,7 @@ async def show_runs(stories: Stories) -> None:
     sheet = RunsSheet()
 
     async def look() -> None:
-        sheet.show(await run.io_bound(stories.rows))
+        sheet.show(await asyncio.to_thread(stories.rows))
 
     await look()
     ui.timer(EACH, look, immediate=False)
@@ -72,7 +73,7 @@ async def show_run(stories: Stories, name: str) -> None:
     """The Run page of `name`; a workload's name shows its latest run."""
     _top(name)
     try:
-        view = await run.io_bound(stories.view, name)
+        view = await asyncio.to_thread(stories.view, name)
     except NotFoundError as error:
         ui.label(str(error)).classes("empty")
         return
@@ -81,8 +82,8 @@ async def show_run(stories: Stories, name: str) -> None:
 
     async def look() -> None:
         try:
-            page.show(await run.io_bound(stories.view, view.name))
-            await page.log.show(await run.io_bound(stories.logs, view.name))
+            page.show(await asyncio.to_thread(stories.view, view.name))
+            await page.log.show(await asyncio.to_thread(stories.logs, view.name))
         except NotFoundError:
             page.status.show(StatusView("Deleted", "✕", "bad"))
 
