@@ -1,4 +1,4 @@
-"""Writers and compactions that are killed at random moments. `STEELYARD_KILLS` says how many of each (2; `make prove` sets 20)."""
+"""Writers and compactions that are killed at random moments. `STEELYARD_KILLS` says how many of each (2; `make prove` sets 10)."""
 
 from __future__ import annotations
 

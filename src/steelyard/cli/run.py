@@ -6,13 +6,14 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import typer
 
@@ -32,14 +33,14 @@ LINGER = 60.0
 """Seconds for which the dashboard stays open after the run, on a terminal, unless Ctrl-C closes it."""
 
 Files = Annotated[list[str] | None, typer.Argument(help="Blueprints, folders, or the name of a shipped one.", show_default=False)]
-Dashboard = Annotated[bool, typer.Option("--dashboard", help="Show it live in the browser, at a printed address.")]
+Show = Annotated[bool, typer.Option("--dashboard", help="Show it live in the browser, at a printed address.")]
 Address = Annotated[str | None, typer.Option("--address", help="An existing Ray cluster: HOST:PORT or auto.", show_default=False)]
 Resume = Annotated[str | None, typer.Option("--resume", help="Go on with this run, from its last checkpoint.", show_default=False)]
 Here = Annotated[bool, typer.Option("--here", help="Run a blueprint that is meant for a cluster on this machine.")]
 
 
 def run(
-    files: Files = None, dashboard: Dashboard = False, address: Address = None, resume_run: Resume = None, here: Here = False,
+    files: Files = None, dashboard: Show = False, address: Address = None, resume_run: Resume = None, here: Here = False,
     output: OutputOption = Format.table,
 ) -> None:
     """Run the trainings of a blueprint on this machine, in the foreground.
@@ -56,9 +57,10 @@ def run(
     where = home()
     if not files and resume_run is None:
         raise typer.BadParameter("name a blueprint, or a run to go on with: --resume NAME")
-    with ctrl_c() as interrupt, showing(dashboard):
+    with ctrl_c() as interrupt, Dashboard(dashboard) as shown:
         drivers = iter([resume(resume_run, where)]) if resume_run else fresh(files or [], where, address, here)
         for driver in drivers:
+            shown.open(driver.run.name)
             status = follow(driver, where, interrupt, output)
             if status:
                 raise typer.Exit(status)
@@ -119,25 +121,37 @@ def ctrl_c() -> Iterator[Interrupt]:
             signal.signal(number, handler)
 
 
-@contextmanager
-def showing(wanted: bool) -> Iterator[None]:
-    """With `wanted`, the dashboard as a child of this command; it ends with it."""
-    if not wanted:
-        yield
-        return
-    command = [sys.executable, "-m", "steelyard.web"]
-    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
-    try:
-        address = server.stdout.readline().decode().strip() if server.stdout else ""
-        say(f"dashboard   {address or 'did not start: steelyard check'}")
-        yield
-        if sys.stdin.isatty() and address:
+class Dashboard:
+    """The dashboard as a child of this command, opened with the first run; it ends with the command."""
+
+    def __init__(self, wanted: bool) -> None:
+        self._wanted = wanted
+        self._server: subprocess.Popen[bytes] | None = None
+        self._address = ""
+
+    def open(self, run: str) -> None:
+        """Start it at the page of `run`; its address is said when it answers, and nobody waits for it."""
+        if self._wanted and self._server is None:
+            command = [sys.executable, "-m", "steelyard.web", run]
+            self._server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+            threading.Thread(target=self._say_address, args=(self._server,), daemon=True).start()
+
+    def _say_address(self, server: subprocess.Popen[bytes]) -> None:
+        self._address = server.stdout.readline().decode().strip() if server.stdout else ""
+        say(f"  look    {self._address}" if self._address else "  look    the dashboard did not start: steelyard check")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._server is None:
+            return
+        if sys.stdin.isatty() and self._address:
             say(f"the dashboard stays for {LINGER:.0f} s; Ctrl-C closes it")
             with suppress(KeyboardInterrupt):
                 time.sleep(LINGER)
-    finally:
-        server.terminate()
-        server.wait()
+        self._server.terminate()
+        self._server.communicate()
 
 
 def follow(driver: Driver, where: Home, interrupt: Interrupt, output: Format) -> int:
