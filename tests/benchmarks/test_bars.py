@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from benchmarks.bars import Bar, Cell, judge, read_recipe
 
 import benchmarks
+from benchmarks.bars import Bar, Cell, judge, read_recipe
 
 LEAST = Bar("throughput", "", "x", at_least=0.95)
 MOST = Bar("telemetry", "", "%", at_most=1.0)

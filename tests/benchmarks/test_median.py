@@ -4,9 +4,10 @@ import random
 from statistics import median
 
 import pytest
-from benchmarks.median import median_interval, median_of
 from hypothesis import given
 from hypothesis import strategies as st
+
+from benchmarks.median import median_interval, median_of
 
 
 @pytest.mark.parametrize("count", range(6))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from benchmarks.prove.record import Done, Record
 from benchmarks.prove.steps import ProofStep, proof_steps, seen, shortfalls
 from benchmarks.provenance import ROOT, Commit

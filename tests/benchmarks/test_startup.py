@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Any, cast
 
 import pytest
+
 from benchmarks.bars import Bar
 from benchmarks.product import ProductRun
 from benchmarks.startup.measuring import cell, cpu_seconds, start_of
-
 from steelyard.runtime.spec import TrainSpec
 
 

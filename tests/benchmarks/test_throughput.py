@@ -4,11 +4,11 @@ import ast
 from dataclasses import replace
 
 import pytest
+
 from benchmarks.bars import Bar
 from benchmarks.throughput.measured import Measured, Pair, cells, losing
 from benchmarks.throughput.running import PLAIN as SCRIPT
 from benchmarks.throughput.running import blueprint_with
-
 from steelyard.blueprint import Train, read
 
 THROUGHPUT = Bar("throughput", "", "x", at_least=0.95)
