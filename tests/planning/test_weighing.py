@@ -42,7 +42,9 @@ def refused(workload: Train, machine: Offer) -> Finding:
     return finding
 
 
-@pytest.mark.parametrize(("gpus", "device", "workers"), [(0, "cpu", 1), (1, "gpu", 1), (2, "gpu", 2), (4, "gpu", 4), (3, "gpu", 2), (6, "gpu", 4)])
+@pytest.mark.parametrize(
+    ("gpus", "device", "workers"), [(0, "cpu", 1), (1, "gpu", 1), (2, "gpu", 2), (4, "gpu", 4), (3, "gpu", 2), (6, "gpu", 4)]
+)
 def test_devices_come_before_cpus_with_one_worker_each(gpus: int, device: str, workers: int) -> None:
     choice = chosen(train(), offer(gpus=("NVIDIA L4",) * gpus, gpu_memory=24 * GB if gpus else None))
     assert (choice.layout.device, choice.layout.workers, choice.gpus_per_worker) == (device, workers, 1 if gpus else 0)

@@ -41,7 +41,9 @@ def test_the_formula_of_the_nano_gpt_counts_the_parameters_of_the_real_model(con
     assert config.parameters == sum(parameter.numel() for parameter in NanoGPT(config).parameters())
 
 
-@given(workers=st.sampled_from([1, 2, 4]), each=st.integers(1, 64), sequence=st.integers(2, 2048), precision=st.sampled_from(["fp32", "bf16"]))
+@given(
+    workers=st.sampled_from([1, 2, 4]), each=st.integers(1, 64), sequence=st.integers(2, 2048), precision=st.sampled_from(["fp32", "bf16"])
+)
 def test_the_parts_sum_to_the_whole_and_each_figure_has_its_interval(workers: int, each: int, sequence: int, precision: str) -> None:
     (layout,) = layouts(train(workers=workers, batch=each * workers, sequence=sequence, precision=precision))
     whole = layout.memory_per_worker

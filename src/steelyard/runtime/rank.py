@@ -110,13 +110,17 @@ def captured_output(log: Path) -> Iterator[None]:
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(file, 1)
     os.dup2(file, 2)
-    streams = sys.stdout, sys.stderr
-    sys.stdout = os.fdopen(os.dup(file), "w", buffering=1)
-    sys.stderr = os.fdopen(os.dup(file), "w", buffering=1)
     os.close(file)
+    streams = sys.stdout, sys.stderr
+    # Not closed afterwards: loggers may keep them.
+    out, err = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
+    sys.stdout, sys.stderr = out, err
     try:
         yield
     finally:
+        out.flush()
+        err.flush()
         sys.stdout, sys.stderr = streams
-        os.dup2(kept[0], 1)
-        os.dup2(kept[1], 2)
+        for number, descriptor in enumerate(kept, start=1):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
