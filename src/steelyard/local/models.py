@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from steelyard.catalog.models import SMOLLM2_135M
@@ -30,10 +31,12 @@ def find_model(name: str, beside: Path, home: Home, tell: Callable[[str], None])
 def cached_model(name: str) -> Path:
     """What the Hugging Face tools loaded earlier; nothing is fetched."""
     from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - comes with the extra `train`
+    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
 
-    config = try_to_load_from_cache(name, "config.json") if name.count("/") == 1 else None
-    if isinstance(config, str):
-        return Path(config).parent
+    with suppress(HFValidationError):  # a path, which no model of the cache has for a name
+        config = try_to_load_from_cache(name, "config.json")
+        if isinstance(config, str):
+            return Path(config).parent
     raise NotFoundError(f"the model '{name}' is not on this machine",
                         next_step=f"model: ./a/folder with its files, or {SMOLLM2_135M.name}, which Steelyard brings itself")
 
