@@ -65,7 +65,8 @@ def count_parameters(folder: Path) -> int | None:
     total = 0
     for file in files:
         with file.open("rb") as opened:
-            header = json.loads(opened.read(int.from_bytes(opened.read(8), "little")))
+            length = int.from_bytes(opened.read(8), "little")  # anything, in a file that only stands for another one
+            header = json.loads(opened.read(min(length, file.stat().st_size)))
         for name, tensor in header.items():
             if name != "__metadata__":
                 elements = 1
