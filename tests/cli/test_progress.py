@@ -115,6 +115,13 @@ def test_on_a_terminal_one_line_moves_and_what_happens_goes_on_below_it(capsys: 
     assert "\n  stop    Ctrl-C" in text
 
 
+def test_a_line_that_moves_is_never_wider_than_the_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("steelyard.cli.progress.terminal_width", lambda: 30)
+    Progress(2, moving=True).show(story(), [], 100.0)
+    line = capsys.readouterr().err.removeprefix("\r\x1b[K")
+    assert line == step_line(story())[:29]
+
+
 def test_a_step_line_says_where_how_well_how_fast_and_what_the_time_went_to() -> None:
     line = step_line(story())
     assert line == "  step 2/200   loss 5.31   12.4k tokens/s   0.34 s = compute 73% communication 15% optimizer 9% data 3% other 1%"

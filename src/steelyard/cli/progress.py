@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,14 @@ from steelyard.units import format_bytes, format_duration
 
 STEP_LINE_EVERY = 10.0
 """Seconds between two step lines where there is no terminal to move one line on."""
+
+
+def terminal_width() -> int:
+    """Columns of the terminal that stderr is; plenty where it is none."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 1000
+    except OSError:
+        return 1000
 
 
 @dataclass
@@ -49,7 +58,7 @@ class Progress:
         if not self.moving:
             say(text)
             return
-        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.write(f"\r\x1b[K{text[: terminal_width() - 1]}")  # a line that wraps could not be drawn over
         sys.stderr.flush()
         self._open_line = True
 
