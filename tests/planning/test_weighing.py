@@ -69,6 +69,7 @@ def test_more_workers_than_cores_are_refused_with_the_number_that_fits() -> None
     finding = refused(train(gpu=0, workers=4), offer(cpus=2))
     assert (finding.rule, finding.next_step) == ("not-enough-cpus", "workers: 2")
     assert refused(train(gpu=0, workers=4, cpu=3), offer(cpus=8)).next_step == "workers: 2"
+    assert refused(train(gpu=0, workers=2, cpu=9), offer(cpus=8)).next_step == "cpu: 4"
 
 
 def test_too_little_memory_is_refused_with_every_part() -> None:
@@ -98,8 +99,10 @@ def test_a_device_of_unknown_memory_is_taken() -> None:
 
 def test_every_layout_that_lost_is_evidence() -> None:
     finding = refused(train(), offer(cpus=8, memory=GB))
-    assert "no GPU" in finding.evidence
+    assert "1 worker needs a GPU each, and this machine has no GPU" in finding.evidence
     assert finding.rule == "does-not-fit"
+    assert finding.message.startswith("a: 1 worker needs ")
+    assert "8 workers need" in finding.evidence
 
 
 def test_a_highest_price_that_cannot_be_held_is_a_warning_and_no_obstacle() -> None:

@@ -66,14 +66,15 @@ def cpus_for(workload: Train, layout: Layout, offer: Offer) -> int:
 
 def refuse(workload: Train, layout: Layout, offer: Offer) -> Refusal | None:
     """The first reason why `offer` cannot carry `layout`, or None."""
-    cpus = cpus_for(workload, layout, offer) * layout.workers
+    each = cpus_for(workload, layout, offer)
     if layout.device == "gpu" and len(offer.gpus) < layout.workers:
         have = f"{len(offer.gpus)} devices" if offer.gpus else "no GPU"
-        message = f"{layout.workers} workers on GPUs, and this machine has {have}"
+        message = f"{workers(layout)} a GPU each, and this machine has {have}"
         return Refusal(layout, "no-such-device", message, "gpu: 0 trains on the CPU")
-    if cpus > offer.cpus:
-        return Refusal(layout, "not-enough-cpus", f"{layout.workers} workers need {cpus} CPUs, and this machine has {offer.cpus}",
-                       f"workers: {max(1, offer.cpus // cpus_for(workload, layout, offer))}")
+    if each * layout.workers > offer.cpus:
+        message = f"{workers(layout)} {each * layout.workers} CPUs, and this machine has {offer.cpus}"
+        step = f"workers: {offer.cpus // each}" if each <= offer.cpus else f"cpu: {max(1, offer.cpus // layout.workers)}"
+        return Refusal(layout, "not-enough-cpus", message, step)
     return refuse_device_memory(layout, offer) or refuse_host_memory(workload, layout, offer)
 
 
@@ -92,7 +93,7 @@ def refuse_host_memory(workload: Train, layout: Layout, offer: Offer) -> Refusal
     if need is None or need <= offer.memory:
         return None
     each = f"{format_bytes(workload.memory)} each, as written" if workload.memory else f"{parts_of(layout)} each"
-    return Refusal(layout, "does-not-fit", f"{layout.workers} workers need {format_bytes(need)} of {format_bytes(offer.memory)}: {each}",
+    return Refusal(layout, "does-not-fit", f"{workers(layout)} {format_bytes(need)} of {format_bytes(offer.memory)}: {each}",
                    "fewer workers, less `memory:`" if workload.memory else "a smaller batch, a shorter sequence, or fewer workers")
 
 
@@ -104,16 +105,20 @@ def host_memory(workload: Train, layout: Layout) -> int | None:
     return None if each is None else each * layout.workers + RAY_MEMORY
 
 
+def workers(layout: Layout) -> str:
+    return "1 worker needs" if layout.workers == 1 else f"{layout.workers} workers need"
+
+
 def parts_of(layout: Layout) -> str:
     return " + ".join(f"{name} {format_bytes(part.likely)}" for name, part in layout.memory.items())
 
 
 def refused(need: Need, refusals: Sequence[Refusal]) -> Finding:
-    """The last refusal is of the least demanding kind, so it is the one to tell; the others are evidence."""
-    last = refusals[-1]
-    others = "; ".join(dict.fromkeys(refusal.message for refusal in refusals[:-1]))
-    return Finding(rule=last.rule, severity="error", object=need.workload, message=f"{need.workload}: {last.message}",
-                   evidence=others, next_step=last.next_step)
+    """Of the kind of device that was tried last, the layout that was liked most is the one to tell of; the others are evidence."""
+    told = next(refusal for refusal in refusals if refusal.layout.device == refusals[-1].layout.device)
+    others = "; ".join(dict.fromkeys(refusal.message for refusal in refusals if refusal is not told))
+    return Finding(rule=told.rule, severity="error", object=need.workload, message=f"{need.workload}: {told.message}",
+                   evidence=others, next_step=told.next_step)
 
 
 def notes(choice: Choice) -> list[Finding]:
