@@ -3,6 +3,7 @@ import torch
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> None:
-    """Models of these sizes are slower on several threads, and other tests run beside these."""
+def _torch_is_ready() -> None:
+    """One thread, since models of these sizes are slower on several; and an optimizer, whose first one imports for seconds."""
     torch.set_num_threads(1)
+    torch.optim.AdamW([torch.zeros(1, requires_grad=True)]).step()
