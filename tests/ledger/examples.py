@@ -15,7 +15,7 @@ def holding(**fields: Any) -> Holding:
     given: dict[str, Any] = {
         "run": "train-1", "workload": "train", "team": "nlp", "blueprint": "train.yaml", "node": "desk", "cpus": 2.0, "node_cpus": 4.0,
         "memory_bytes": 4 * GIB, "node_memory_bytes": 16 * GIB, "devices": (), "node_devices": (), "price_micro_hour": 360_000,
-        "price_source": "Platform prices in platform.yaml",
+        "price_source": "Platform prices in platform.yaml", "labels": (("experiment", "ablation-3"),),
     }  # fmt: skip
     return Holding(**given | fields)
 

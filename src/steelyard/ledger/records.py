@@ -28,11 +28,14 @@ from steelyard.ledger.usage import Holding, Usage
 VERSION = 1
 
 _DEVICES = [{"kind": "VARCHAR", "count": "DOUBLE"}]
+_LABELS = [{"name": "VARCHAR", "value": "VARCHAR"}]
 _HOLDING = {
     "run": "VARCHAR", "workload": "VARCHAR", "team": "VARCHAR", "blueprint": "VARCHAR", "node": "VARCHAR",
     "cpus": "DOUBLE", "node_cpus": "DOUBLE", "memory_bytes": "BIGINT", "node_memory_bytes": "BIGINT",
-    "devices": _DEVICES, "node_devices": _DEVICES, "price_micro_hour": "BIGINT", "price_source": "VARCHAR",
+    "devices": _DEVICES, "node_devices": _DEVICES, "price_micro_hour": "BIGINT", "price_source": "VARCHAR", "labels": _LABELS,
 }  # fmt: skip
+_PAIRS = {"devices": ("kind", "count"), "node_devices": ("kind", "count"), "labels": ("name", "value")}
+"""Fields that are pairs in `Holding` and objects of these two keys in a record."""
 _STRUCTURE = {
     "v": "INTEGER", "id": "VARCHAR", "kind": "VARCHAR", "usage": "VARCHAR", "t_us": "BIGINT", "attempt": "INTEGER", **_HOLDING,
     "reason": "VARCHAR", "used_ratio": "DOUBLE", "wasted_us": "BIGINT",
@@ -56,8 +59,8 @@ def line(kind: str, record: str, usage: str, t_us: int, fields: dict[str, Any]) 
 def holding_fields(holding: Holding) -> dict[str, Any]:
     """The fields of a `start` record."""
     fields: dict[str, Any] = {name: getattr(holding, name) for name in _HOLDING}
-    for name in ("devices", "node_devices"):
-        fields[name] = [{"kind": kind, "count": count} for kind, count in fields[name]]
+    for name, (first, second) in _PAIRS.items():
+        fields[name] = [{first: one, second: other} for one, other in fields[name]]
     return fields
 
 
@@ -104,7 +107,10 @@ def quoted(text: str) -> str:
 
 
 def _sql_type(structure: Any) -> str:
-    return 'struct("kind" varchar, "count" double)[]' if isinstance(structure, list) else str(structure)
+    if not isinstance(structure, list):
+        return str(structure)
+    fields = ", ".join(f'"{key}" {kind}' for key, kind in structure[0].items())
+    return f"struct({fields})[]"
 
 
 def usages_sql(sources: Sequence[str]) -> str:
@@ -148,8 +154,8 @@ def usage_of(row: dict[str, Any], being_written: frozenset[str]) -> Usage:
 
 def _holding(row: dict[str, Any]) -> Holding:
     fields = {name: row[name] for name in _HOLDING}
-    for name in ("devices", "node_devices"):
-        fields[name] = tuple((device["kind"], device["count"]) for device in row[name] or ())
+    for name, (first, second) in _PAIRS.items():
+        fields[name] = tuple((pair[first], pair[second]) for pair in row[name] or ())
     for name in ("workload", "blueprint", "price_source"):
         fields[name] = fields[name] or ""
     return Holding(**fields)

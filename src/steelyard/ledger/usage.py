@@ -25,6 +25,8 @@ class Holding:
     """Of the whole node, in micro-dollars an hour; None is unknown, never free."""
     price_source: str
     """Where the price comes from, with its date: `Platform prices in platform.yaml`, `unknown`."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """The blueprint's own, by name and value."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,11 +184,19 @@ def holding_of(spec: TrainSpec) -> Holding:
     return Holding(
         run=spec.run, workload=spec.workload, team=spec.team, blueprint=spec.blueprint, node=os.uname().nodename,
         cpus=float(min(cpus, spec.workers * spec.cpus_per_worker)), node_cpus=float(cpus),
-        memory_bytes=min(memory, spec.memory_bytes or 0), node_memory_bytes=memory,
+        memory_bytes=held_memory(spec, memory, cpus), node_memory_bytes=memory,
         devices=((names[0], gpus),) if gpus and names else (),
         node_devices=tuple((name, float(count)) for name, count in Counter(names).items()),
         price_micro_hour=spec.price_micro_hour, price_source=spec.price_source,
+        labels=tuple(sorted(spec.labels.items())),
     )
+
+
+def held_memory(spec: TrainSpec, total: int, cpus: int) -> int:
+    """Bytes that the run holds of this machine; where sizing does not know them, the same share as of its CPUs."""
+    if spec.memory_bytes is not None:
+        return min(total, spec.memory_bytes)
+    return total * min(cpus, spec.workers * spec.cpus_per_worker) // cpus
 
 
 def to_us(seconds: float) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,7 @@ class Finetune:
 
     def _order(self, position: int) -> int:
         epoch, place = divmod(position, len(self._examples))
-        shuffled = torch.randperm(len(self._examples), generator=torch.Generator().manual_seed(self._seed * 1_000_003 + epoch))
-        return int(shuffled[place])
+        return shuffled(len(self._examples), self._seed * 1_000_003 + epoch)[place]
 
     def loss(self, model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
         ids, targets = batch
@@ -138,6 +138,12 @@ class Finetune:
                               pad_token_id=self.tokenizer.eos_token_id)
         text: str = self.tokenizer.decode(said[0, encoded["input_ids"].shape[1]:], skip_special_tokens=True)
         return text.strip()
+
+
+@lru_cache(maxsize=2)  # a batch may lie across two epochs
+def shuffled(count: int, seed: int) -> tuple[int, ...]:
+    """The numbers below `count` in an order that `seed` fixes."""
+    return tuple(torch.randperm(count, generator=torch.Generator().manual_seed(seed)).tolist())
 
 
 def split(pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:

@@ -19,12 +19,10 @@ flushed, so a process killed at any byte spoils at most its own last line, which
 | run.start | driver | workload, team, pid, resumed (bool), workers, price_micro_hour (int or null) |
 | check | driver | name, detail, ok (bool): one row of the preflight |
 | phase | driver, rank | name (one of `PHASES`), start (epoch s); `t` is its end |
-| check | driver | name, detail, ok (one line of the preflight) |
 | attempt.start | driver | from_step |
 | attempt.lost | driver | cause, step (last step seen) |
 | worker.start | rank | rank, world, pid, host |
 | worker.end | rank | rank, status (done, failed), step or error, peer_lost (bool, when failed) |
-| worker.end | rank | status (done, failed), step or error, peer_lost |
 | train.start | rank | start_step, steps (the goal), parameters, tokens_per_step (all ranks), flops_per_token, peak_flops (a rank's device, or null) |
 | step | rank | step (counts from 1), duration_us, data_us, compute_us, communication_us, optimizer_us, checkpoint_us, other_us, loss, tokens (this rank's), data_bytes, recorder_us |
 | checkpoint | rank 0 | step, duration_us, bytes, path |
