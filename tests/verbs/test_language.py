@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -29,11 +30,19 @@ def test_shipped_blueprints_are_listed_with_their_titles(folder: Path) -> None:
 
 def test_init_copies_a_blueprint_and_never_overwrites(folder: Path) -> None:
     target = language.init("01-first", folder)
-    assert sorted(path.name for path in target.iterdir()) == ["README.md", "train.yaml"]
+    assert sorted(path.name for path in target.iterdir()) == ["README.md", "steelyard.schema.json", "train.yaml"]
     (target / "train.yaml").write_text("mine")
     with pytest.raises(StateError, match="nothing is overwritten"):
         language.init("01-first", folder)
     assert (target / "train.yaml").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["01-ray-training", "02-lora-finetune", "03-own-script"])
+def test_the_first_line_of_a_copied_blueprint_names_the_schema_beside_it(tmp_path: Path, name: str) -> None:
+    copied = language.init(name, tmp_path)
+    for file in copied.glob("*.yaml"):
+        named = file.read_text().splitlines()[0].partition("$schema=")[2]
+        assert json.loads((copied / named).read_text())["$schema"].startswith("https://json-schema.org/")
 
 
 @pytest.mark.parametrize("name", ["01-frist", "first"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ from steelyard.findings import Finding
 
 __all__ = ["Explanation", "Shipped", "Validation", "explain", "init", "resolve", "schema", "shipped", "validate"]
 
+SCHEMA_FILE = "steelyard.schema.json"
+"""What the first line of a blueprint names, for editors."""
 SHIPPED = Path(steelyard.__file__).parent / "blueprints"
 """The blueprints that come with Steelyard, a folder each."""
 
@@ -106,7 +109,7 @@ def _yaml_files(folder: Path) -> list[Path]:
 
 
 def init(name: str, folder: Path) -> Path:
-    """Copy the shipped blueprint `name` to `folder/name` and return that; refuses to overwrite."""
+    """Copy the shipped blueprint `name` to `folder/name`, with the schema for editors, and return that; refuses to overwrite."""
     names = [blueprint.name for blueprint in shipped()]
     if name not in names:
         nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
@@ -118,4 +121,5 @@ def init(name: str, folder: Path) -> Path:
     except FileExistsError as error:
         step = f"remove {target}, or run it as it is: steelyard run {name}"
         raise StateError(f"{target} is there already, and nothing is overwritten", next_step=step) from error
+    (target / SCHEMA_FILE).write_text(json.dumps(schema(), indent=1) + "\n")
     return target
