@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from steelyard.errors import StateError
+
 
 @dataclass(frozen=True, slots=True)
 class Home:
@@ -40,6 +42,9 @@ def home(environment: Mapping[str, str] = os.environ) -> Home:
 
 def private_folder(path: Path) -> Path:
     """Make `path` and its parents, readable by the user only, and return it."""
-    for folder in (*reversed(path.parents), path):  # `mkdir` would give the mode to the last one only
-        folder.mkdir(exist_ok=True, mode=0o700)
+    try:
+        for folder in (*reversed(path.parents), path):  # `mkdir` would give the mode to the last one only
+            folder.mkdir(exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StateError(f"{path} cannot be used: {error.strerror}", next_step="set STEELYARD_HOME to another folder") from error
     return path

@@ -45,7 +45,7 @@ def test_a_training_of_what_is_honoured_gives_no_note() -> None:
         storage={"/data": "./data"}, labels={"a": "b"}, learning_rate=1e-3, seed=3,
     )  # fmt: skip
     assert unenforced(train, "here") == ()
-    assert unenforced(Team(name="x", work="research"), "here") == ()
+    assert unenforced(Team(name="x"), "here") == ()
     assert unenforced(Platform(name="x", target="here", prices={"hour": "$1"}), "here") == ()
 
 

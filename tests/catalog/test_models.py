@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from steelyard.catalog.models import CARDS, SMOLLM2_135M, card_of_folder, count_parameters, nano_gpt
+from steelyard.catalog.models import CARDS, SMOLLM2_135M, card_of_folder, count_adapters, count_parameters, nano_gpt
 
 CONFIG = {"num_hidden_layers": 2, "hidden_size": 8, "vocab_size": 32, "max_position_embeddings": 64}
 
@@ -31,8 +31,14 @@ def test_a_folder_is_described_by_its_configuration_and_its_tensors(tmp_path: Pa
 
 def test_tensors_in_several_files_count_together(tmp_path: Path) -> None:
     for number in (1, 2, 3):
-        save_file({"a": torch.zeros(number)}, tmp_path / f"model-{number}.safetensors")
+        save_file({f"a{number}": torch.zeros(number)}, tmp_path / f"model-{number}.safetensors")
     assert count_parameters(tmp_path) == 6
+
+
+def test_adapters_are_counted_from_the_projections_that_they_stand_beside(tmp_path: Path) -> None:
+    tensors = {"layers.0.q_proj.weight": torch.zeros(6, 4), "layers.0.v_proj.weight": torch.zeros(2, 4), "norm": torch.zeros(4)}
+    save_file(tensors, tmp_path / "model.safetensors")
+    assert count_adapters(tmp_path) == 8 * (6 + 4) + 8 * (2 + 4)
 
 
 def test_without_tensors_the_parameters_are_unknown(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_a_killed_worker_is_started_again_and_the_run_ends_at_the_same_step(mach
     assert story.goodput.losses_us["recovery"] > 0
     assert "restarts 1" in out
     page = json.loads(machine.run("cost", "tiny", "-o", "json"))["runs"][0]
-    assert page["attempts"] == 2
+    assert (page["attempts"], page["restarts"], page["reason"]) == (2, 1, "done")
     assert page["wasted_us"] > 0 or story.wasted_steps == 0
     wait_until_gone(machine.folder)
 
@@ -84,6 +84,9 @@ def test_a_killed_driver_leaves_a_lost_run_that_can_be_resumed(machine: Machine,
     resumed = machine.run("run", "--resume", "tiny")
     assert "done" in resumed
     assert_complete(machine)
+    page = json.loads(machine.run("cost", "tiny", "-o", "json"))["runs"][0]
+    assert (page["attempts"], page["restarts"], page["reason"]) == (2, 0, "done")
+    assert page["wasted_us"] > 0 or machine.latest("tiny").story().wasted_steps == 0
     story = machine.latest("tiny").story()
     assert story.attempts[-1].from_step > 0
     wait_until_gone(machine.folder)

@@ -240,7 +240,7 @@ def test_a_record_cut_by_a_full_disk_is_an_error_and_spoils_no_later_one(folder:
 def test_a_ledger_that_cannot_be_written_or_read_is_a_state_error(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("in the way")
-    with pytest.raises(StateError, match="could not be written"):
+    with pytest.raises(StateError, match="cannot be used"):
         LedgerWriter(file)
     with pytest.raises(StateError, match="cannot be read"):
         read_usages(file)

@@ -169,7 +169,7 @@ class Launches:
     def launch(self, run: RunFolder) -> Driver:
         self.runs.append(run)
         process: Any = None
-        return Driver(run, process)
+        return Driver(run, process, 0.0)
 
 
 @pytest.fixture
@@ -233,7 +233,7 @@ def test_a_run_that_is_alive_is_not_started_again(home: Home) -> None:
 def test_a_driver_is_asked_to_stop_waited_for_and_killed(sessions: Sessions, home: Home) -> None:
     leader, child = sessions.start()
     process: Any = leader
-    driver = Driver(driven(home, (time.time(), leader.pid)), process)
+    driver = Driver(driven(home, (time.time(), leader.pid)), process, 0.0)
     driver.request_stop("Ctrl-C")
     assert stop_reason(driver.run.path) == "Ctrl-C"
     assert driver.wait(0.01) is None

@@ -11,7 +11,7 @@ from steelyard.ledger.store import LedgerWriter, read_usages
 from steelyard.ledger.usage import Holding
 from steelyard.local import supervision
 from steelyard.local.attempts import Ending
-from steelyard.local.supervision import Account, Spending, Supervisor, holding_of, wasted_us
+from steelyard.local.supervision import Account, Spending, Supervisor, holding_of, unkept_us
 from steelyard.runtime.control import request_stop, stop_reason
 from steelyard.telemetry.events import Event, EventWriter, read_events
 from tests.runtime.specs import make_spec
@@ -29,8 +29,8 @@ class Book:
         self.lines.append(("start", start_us, attempt))
         return f"usage-{attempt}"
 
-    def beat(self, usage: str, now_us: int, used: float | None) -> None:
-        self.lines.append(("beat", usage, now_us, used))
+    def beat(self, usage: str, now_us: int, used: float | None, at_risk: int) -> None:
+        self.lines.append(("beat", usage, now_us, used, at_risk))
 
     def end(self, usage: str, end_us: int, reason: str, used: float | None, wasted: int) -> None:
         self.lines.append(("end", usage, end_us, reason, used, wasted))
@@ -106,17 +106,28 @@ def test_a_run_that_ends_well_is_one_usage(account: Account, book: Book) -> None
     assert book.lines == [("start", 100_000_000, 1), ("end", "usage-1", 110_000_000, "done", None, 0), ("close",)]
 
 
-def test_a_lost_attempt_ends_its_usage_and_the_next_begins_at_that_moment(account: Account, book: Book) -> None:
+def test_the_next_attempt_begins_at_the_moment_at_which_the_one_before_was_lost(account: Account, book: Book) -> None:
     account.open(100.0, 1)
-    lost = event(105.0, "attempt.lost", cause="rank 1 died", step=5)
-    account.follow([step(102.0, 1), lost])
-    account.follow([step(102.0, 1), lost])
+    seen = [step(102.0, 1), event(105.0, "attempt.lost", cause="rank 1 died", step=5)]
+    account.follow(seen)
+    assert len(book.lines) == 1
+    seen.append(event(105.1, "attempt.start", attempt=2))
+    account.follow(seen)
+    account.follow(seen)
     assert book.lines[1:] == [("end", "usage-1", 105_000_000, "worker lost: rank 1 died", None, 1_000_000), ("start", 105_000_000, 2)]
+
+
+def test_a_last_attempt_that_is_lost_is_one_usage_and_its_unkept_steps_are_wasted(account: Account, book: Book) -> None:
+    account.open(100.0, 1)
+    seen = [event(100.0, "attempt.start"), step(102.0, 1), event(105.0, "attempt.lost", cause="rank 0: ValueError", step=1)]
+    account.follow(seen)
+    account.close(106.0, "failed", seen)
+    assert book.lines[1:] == [("end", "usage-1", 106_000_000, "failed", None, 1_000_000), ("close",)]
 
 
 def test_losses_of_an_earlier_life_are_not_told_again(account: Account, book: Book) -> None:
     account.open(100.0, 3)
-    account.follow([event(50.0, "attempt.lost", attempt=2, cause="x", step=1), event(99.0, "attempt.lost", attempt=3, cause="x", step=1)])
+    account.follow([event(50.0, "attempt.lost", attempt=2, cause="x", step=1), event(60.0, "attempt.start", attempt=3)])
     assert book.lines == [("start", 100_000_000, 3)]
 
 
@@ -127,7 +138,7 @@ def test_what_was_used_is_the_cpu_time_of_the_workers_over_what_was_held(account
         event(108.0, "sample", cpu_seconds=6.0), event(108.0, "sample", writer="rank-1.1", cpu_seconds=4.0),
     ]  # fmt: skip
     account.beat(110.0, samples)
-    assert book.lines[-1] == ("beat", "usage-1", 110_000_000, (6.0 + 4.0) / (10.0 * 2.0))
+    assert book.lines[-1] == ("beat", "usage-1", 110_000_000, (6.0 + 4.0) / (10.0 * 2.0), 0)
 
 
 def test_what_was_not_sampled_is_unknown_and_nothing_is_used_more_than_whole(account: Account, book: Book) -> None:
@@ -145,7 +156,7 @@ def test_what_was_not_sampled_is_unknown_and_nothing_is_used_more_than_whole(acc
 def test_wasted_are_the_steps_of_the_lost_attempt_that_no_checkpoint_kept(kept: list[Event], wasted: int) -> None:
     steps = [step(100.0 + number, number, rank=rank) for number in (1, 2, 3, 4) for rank in (0, 1)]
     others = [step(200.0, 9, attempt=2)]
-    assert wasted_us(steps + others + kept, event(105.0, "attempt.lost")) == wasted
+    assert unkept_us(steps + others + kept, 1) == wasted
 
 
 # --- the whole -------------------------------------------------------------------------------------------------------

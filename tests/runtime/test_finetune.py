@@ -32,6 +32,7 @@ def finetune(pairs: list[Pair], tokenizer: Letters | None = None, rank: int = 0,
     one = Finetune.__new__(Finetune)
     one.tokenizer = tokenizer or Letters()
     one.training, one.held_out = split(pairs)
+    one.device = torch.device("cpu")
     one._examples = [one.encode(pair, spec.sequence) for pair in one.training]
     one._batch, one._per_worker, one._rank, one._seed = spec.batch, spec.batch_per_worker, rank, spec.seed
     return one

@@ -36,11 +36,12 @@ def home(tmp_path: Path) -> Home:
 
 
 def write(
-    home: Home, start_us: int, end_us: int, *, ratio: float | None = 0.5, attempt: int = 1, wasted_us: int = 0, **fields: Any,
+    home: Home, start_us: int, end_us: int, *, ratio: float | None = 0.5, attempt: int = 1, wasted_us: int = 0,
+    reason: str = "done", **fields: Any,
 ) -> None:  # fmt: skip
     writer = LedgerWriter(home.ledger)
     one = writer.start(holding(**fields), start_us, attempt)
-    writer.end(one, end_us, "done", ratio, wasted_us)
+    writer.end(one, end_us, reason, ratio, wasted_us)
     writer.close()
 
 
@@ -111,7 +112,7 @@ def test_since_and_until_cut_what_was_held(home: Home) -> None:
 
 def test_the_page_of_a_run_says_what_restarts_wasted(home: Home) -> None:
     everything: dict[str, Any] = {"cpus": 4.0, "memory_bytes": 16 * GIB, "run": "ray-training-1", "workload": "ray-training"}
-    write(home, 0, HOUR, wasted_us=HOUR // 2, **everything)
+    write(home, 0, HOUR, wasted_us=HOUR // 2, reason="worker lost: rank 1 died", **everything)
     write(home, HOUR, 2 * HOUR, attempt=2, **everything)
     write_run(home.state.parent, "ray-training-1")
     (page,) = ask(home, "ray-training").pages

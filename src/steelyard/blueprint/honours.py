@@ -35,8 +35,7 @@ HONOURS: Mapping[str, Mapping[str, frozenset[Engine]]] = {
         here="kind name target prices",
         nobody="cluster region zones nodes devices instances spot reservations limits storage monitoring registry outputs",
     ),
-    # `work` is said in descriptions; on one machine there is nobody to preempt
-    "Team": _row(here="kind name work", nobody="quota borrow lend share budget members isolation"),
+    "Team": _row(here="kind name", nobody="quota borrow lend share budget work members isolation"),
     "Train": _row(
         here="kind name team model script data recipe epochs tokens steps sequence batch learning_rate seed framework workers precision "
         "checkpoint output gpu cpu memory env storage max_duration max_price labels",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from steelyard.runtime.dimensions import NanoGPTConfig
+from steelyard.runtime.dimensions import LORA_RANK, NanoGPTConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +51,33 @@ def card_of_folder(folder: Path) -> ModelCard | None:
         return ModelCard(
             name=folder.name, layers=int(config["num_hidden_layers"]), width=int(config["hidden_size"]),
             vocabulary=int(config["vocab_size"]), context=int(config["max_position_embeddings"]),
-            parameters=count_parameters(folder), adapter_parameters=None, source=str(folder / "config.json"),
+            parameters=count_parameters(folder), adapter_parameters=count_adapters(folder), source=str(folder / "config.json"),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def count_parameters(folder: Path) -> int | None:
-    """Elements of all tensors of the folder's safetensors files; None when there is none.
+    """Elements of all tensors of the folder's safetensors files; None when there is none."""
+    shapes = tensor_shapes(folder)
+    return sum(math.prod(shape) for shape in shapes.values()) if shapes else None
+
+
+def count_adapters(folder: Path) -> int | None:
+    """Parameters of a LoRA on the query and value projections, a pair of thin matrices for each; None when there are none such."""
+    adapted = [shape for name, shape in tensor_shapes(folder).items() if name.endswith(("q_proj.weight", "v_proj.weight"))]
+    return LORA_RANK * sum(sum(shape) for shape in adapted) or None
+
+
+def tensor_shapes(folder: Path) -> dict[str, list[int]]:
+    """The shape of each tensor of the folder's safetensors files, by name.
 
     A file begins with eight bytes, little-endian, that say how long its JSON header is (the safetensors format).
     """
-    files = sorted(folder.glob("*.safetensors"))
-    total = 0
-    for file in files:
+    shapes: dict[str, list[int]] = {}
+    for file in sorted(folder.glob("*.safetensors")):
         with file.open("rb") as opened:
             length = int.from_bytes(opened.read(8), "little")  # anything, in a file that only stands for another one
             header = json.loads(opened.read(min(length, file.stat().st_size)))
-        for name, tensor in header.items():
-            if name != "__metadata__":
-                elements = 1
-                for length in tensor["shape"]:
-                    elements *= length
-                total += elements
-    return total if files else None
+        shapes |= {name: tensor["shape"] for name, tensor in header.items() if name != "__metadata__"}
+    return shapes

@@ -159,8 +159,9 @@ def page_lines(page: RunCost) -> Iterator[str]:
     used = "not known how much" if sums.used_ratio is None else percent(sums.used_ratio)
     yield f"  used        {format_money(sums.used_micro)}   {used} of what it held"
     yield f"  idle        {format_money(sums.idle_micro)}"
-    if page.restarts:
-        lost = f"{format_duration(page.wasted_us / 1e6)} done twice after {count(page.restarts, 'restart')}"
+    if page.restarts or page.wasted_us:
+        after = f" after {count(page.restarts, 'restart')}" if page.restarts else ""
+        lost = f"{format_duration(page.wasted_us / 1e6)} done twice{after}"
         yield f"  wasted      {format_money(sums.wasted_micro)}   {lost}; without it {format_money(page.without_restarts_micro)}"
     tokens = "tokens unknown" if page.tokens is None else f"{page.tokens:,} tokens"
     yield f"  per million {format_money(page.micro_per_million_tokens)}   {tokens}"

@@ -26,7 +26,7 @@ from typer.main import get_command
 
 from steelyard import __version__
 from steelyard.cli.output import next_command, say, switches, text, write
-from steelyard.errors import SteelyardError
+from steelyard.errors import StateError, SteelyardError
 from steelyard.home import Home, home, private_folder
 
 
@@ -206,7 +206,7 @@ def report_crash(error: BaseException, where: Home) -> int:
     say(f"steelyard failed: {type(error).__name__}: {error}")
     try:
         path = write_crash(trace, where)
-    except OSError:
+    except (OSError, StateError):
         say(trace)
     else:
         say(trace if switches.verbose else f"traceback: {path}")

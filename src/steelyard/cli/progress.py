@@ -77,6 +77,7 @@ class Progress:
 
 
 PHASE_WORDS = {
+    "command": "planned, driver started",
     "cluster": "Ray is up", "workers": "workers are up and see each other", "imports": "recipe imported", "data": "data read",
     "model": "model built", "compile": "model compiled",
 }
@@ -125,7 +126,7 @@ def summary_lines(story: Story, cost: str) -> list[str]:
     first = next((row.loss for row in story.steps if row.loss is not None), None)
     last = next((row.loss for row in reversed(story.steps) if row.loss is not None), None)
     loss = f"   loss {loss_text(first)} -> {loss_text(last)}" if first is not None and last is not None else ""
-    restarts = max(0, len(story.attempts) - 1)
+    restarts = story.restarts
     life = format_duration(story.goodput.life_us / 1e6)
     lines = [f"{story.status.lower():<9} {done} steps in {life}{loss}   restarts {restarts}"]
     if story.reason:

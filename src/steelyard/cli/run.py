@@ -19,7 +19,7 @@ import typer
 
 from steelyard.cli.output import Format, OutputOption, next_command, say, show_data, write
 from steelyard.cli.progress import Progress, summary_lines
-from steelyard.errors import MissingExtraError
+from steelyard.errors import MissingExtraError, NotFoundError
 from steelyard.findings import Finding
 from steelyard.home import Home, home
 from steelyard.local.engine import Driver
@@ -57,6 +57,8 @@ def run(
     where = home()
     if not files and resume_run is None:
         raise typer.BadParameter("name a blueprint, or a run to go on with: --resume NAME")
+    if resume_run and (files or address or here):
+        raise typer.BadParameter("--resume NAME goes on with a run as it was started: without files, --address and --here")
     with ctrl_c() as interrupt, Dashboard(dashboard) as shown:
         drivers = iter([resume(resume_run, where)]) if resume_run else fresh(files or [], where, address, here)
         for driver in drivers:
@@ -164,7 +166,7 @@ def follow(driver: Driver, where: Home, interrupt: Interrupt, output: Format) ->
     while True:
         ended = driver.wait(LOOK_EVERY) is not None
         story = teller.tell(time.time(), not ended)
-        progress.show(story, reader.new(), time.time())
+        progress.show(story, [event for event in reader.new() if event["t"] >= driver.started], time.time())
         if ended:
             break
     interrupt.drivers.remove(driver)
@@ -193,7 +195,10 @@ def price(story: Story, where: Home) -> int | None:
     """Micro-dollars by the ledger; None is unknown."""
     from steelyard.verbs.cost import cost  # noqa: PLC0415 - duckdb is needed only now
 
-    pages = cost([story.run], home=where, now=time.time()).pages
+    try:
+        pages = cost([story.run], home=where, now=time.time()).pages
+    except NotFoundError:  # it ended before it held anything
+        return None
     return pages[0].sums.allocated_micro if pages else None
 
 
@@ -207,7 +212,7 @@ def summary_data(story: Story, micro: int | None) -> dict[str, object]:
     return {
         "name": story.run, "status": story.status, "reason": story.reason,
         "step": last.step if last else 0, "loss": last.loss if last else None,
-        "restarts": max(0, len(story.attempts) - 1), "wasted_steps": story.wasted_steps, "life_s": story.goodput.life_us / 1e6,
+        "restarts": story.restarts, "wasted_steps": story.wasted_steps, "life_s": story.goodput.life_us / 1e6,
         "first_step_after_s": story.first_step_after, "goodput": story.goodput.ratio, "losses_us": story.goodput.losses_us,
         "cost_micro": micro, "evaluations": {event["name"]: event["value"] for event in story.evaluations},
     }

@@ -10,7 +10,8 @@ A record is one JSON object on one line. All have
 | usage | of the usage that it is about (32 hex digits) |
 | t_us | epoch microseconds: when the usage began, was seen alive, or ended |
 
-`start` has the fields of `Holding` and `attempt`; `beat` has `used_ratio`; `end` has `reason`, `used_ratio` and `wasted_us`.
+`start` has the fields of `Holding` and `attempt`; `beat` has `used_ratio` and, as `wasted_us`, what is wasted if nothing follows;
+`end` has `reason`, `used_ratio` and `wasted_us`.
 Fields that this version does not know are passed over when reading and kept when compacting (column `text`).
 """
 
@@ -127,7 +128,7 @@ def usages_sql(sources: Sequence[str]) -> str:
                 min(writer) filter (kind = 'start') as writer,
                 min(reason) filter (kind = 'end') as reason,
                 arg_max(used_ratio, t_us) filter (used_ratio is not null) as used_ratio,
-                max(wasted_us) as wasted_us,
+                coalesce(min(wasted_us) filter (kind = 'end'), arg_max(wasted_us, t_us) filter (kind = 'beat')) as wasted_us,
                 count(*) as records
             from records where kind in ('start', 'beat', 'end', 'unreadable') group by usage
         )
@@ -148,7 +149,7 @@ def usage_of(row: dict[str, Any], being_written: frozenset[str]) -> Usage:
         reason=(row["reason"] or "") if ended else "" if alive else "lost",
         used_ratio=row["used_ratio"],
         attempt=row["attempt"] or 1,
-        wasted_us=row["wasted_us"] or 0,
+        wasted_us=0 if alive else row["wasted_us"] or 0,
     )
 
 

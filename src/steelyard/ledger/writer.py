@@ -34,9 +34,9 @@ class LedgerWriter:
         self._append("start", usage, start_us, {"attempt": attempt} | records.holding_fields(holding))
         return usage
 
-    def beat(self, usage: str, now_us: int, used_ratio: float | None) -> None:
-        """Record a sign of life: what is open is known to have lasted until `now_us`."""
-        self._append("beat", usage, now_us, {"used_ratio": records.known_ratio(used_ratio)})
+    def beat(self, usage: str, now_us: int, used_ratio: float | None, at_risk_us: int = 0) -> None:
+        """Record a sign of life: what is open is known to have lasted until `now_us`; `at_risk_us` is wasted if nothing follows."""
+        self._append("beat", usage, now_us, {"used_ratio": records.known_ratio(used_ratio), "wasted_us": at_risk_us})
 
     def end(self, usage: str, end_us: int, reason: str, used_ratio: float | None, wasted_us: int) -> None:
         """Record that it ended."""

@@ -16,11 +16,12 @@ from pathlib import Path
 
 from steelyard.home import home
 from steelyard.local.attempts import Ending, run_attempts
+from steelyard.local.engine import COMMAND_STARTED
 from steelyard.local.preflight import preflight
 from steelyard.local.ray_cluster import prepare_environment, ray_cluster
 from steelyard.local.store import RunFolder, hold
 from steelyard.local.supervision import Supervisor
-from steelyard.runtime.control import clear_stop, request_stop, stop_reason
+from steelyard.runtime.control import request_stop, stop_reason
 from steelyard.runtime.spec import TrainSpec, read_spec
 from steelyard.telemetry.events import EventWriter, read_events
 
@@ -31,14 +32,15 @@ LAST_CHECKPOINT_SECONDS = 120
 def main(run_folder: Path) -> int:
     """Drive the run in `run_folder` to its end. 0 done or stopped, 1 failed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command asks for a stop in its own way
+    os.umask(0o077)  # whatever a run writes is the user's own
     spec = read_spec(run_folder)
     with hold(RunFolder(run_folder)):
-        clear_stop(run_folder)
         threading.Thread(target=follow_parent, args=(run_folder,), daemon=True).start()
         events = EventWriter(run_folder / "events", spec.run, "driver")
         resumed = any(event["kind"] == "run.start" for event in read_events(run_folder))
         events.write("run.start", workload=spec.workload, team=spec.team, pid=os.getpid(), resumed=resumed,
                      workers=spec.workers, price_micro_hour=spec.price_micro_hour)
+        events.write("phase", name="command", start=float(os.environ.get(COMMAND_STARTED, time.time())))
         status = drive(spec, run_folder, events)
         events.close()
     return status
@@ -80,7 +82,7 @@ def supervised(spec: TrainSpec, run_folder: Path, events: EventWriter) -> Ending
     """Start Ray and train in a thread, while this one watches and keeps the account."""
     start = time.time()
     prepare_environment(run_folder, spec)
-    with Supervisor(spec, run_folder, events, home().ledger) as supervisor, ray_cluster(spec) as storage:
+    with Supervisor(spec, run_folder, events, home().ledger) as supervisor, ray_cluster(spec, run_folder) as storage:
         events.write("phase", name="cluster", start=start)
         return supervisor.watch(lambda: run_attempts(spec, run_folder, events, storage))
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,10 +18,11 @@ import psutil
 from steelyard.engine import Observed, Outcome, State, Step
 from steelyard.errors import StateError, SteelyardError
 from steelyard.home import Home
+from steelyard.local.ray_cluster import remove_ray_folder
 from steelyard.local.specify import specify
 from steelyard.local.store import RunFolder, RunStore
 from steelyard.planning import Choice, Plan
-from steelyard.runtime.control import request_stop
+from steelyard.runtime.control import clear_stop, request_stop
 from steelyard.runtime.spec import read_spec
 from steelyard.telemetry.events import read_events
 
@@ -31,6 +33,8 @@ class Driver:
 
     run: RunFolder
     process: subprocess.Popen[bytes]
+    started: float
+    """When it was started, in epoch seconds: what a resumed run did before is older."""
 
     def request_stop(self, reason: str) -> None:
         request_stop(self.run.path, reason)
@@ -91,20 +95,26 @@ class LocalEngine:
         return run.name
 
 
+COMMAND_STARTED = "STEELYARD_COMMAND_STARTED"
+"""Tells a driver when its command began, in epoch seconds: a run's life is counted from there."""
+
+
 def launch(run: RunFolder) -> Driver:
     """Start the driver of `run` in a session of its own, so that Ctrl-C in this terminal does not reach Ray."""
     if run.is_alive():
         raise StateError(f"{run.name} is already running", next_step=f"steelyard get {run.name}")
     sweep(run)
+    clear_stop(run.path)  # before the driver lives: a Ctrl-C while it starts must not be lost
     logs = run.path / "logs"
     logs.mkdir(exist_ok=True, mode=0o700)
     log = os.open(logs / "driver.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     threads = str(max(1, read_spec(run.path).cpus_per_worker))
-    environment = os.environ | {"OMP_NUM_THREADS": threads}
+    environment = os.environ | {"OMP_NUM_THREADS": threads, COMMAND_STARTED: str(psutil.Process().create_time())}
+    started = time.time()
     process = subprocess.Popen([sys.executable, "-m", "steelyard.local.driver", str(run.path)], stdin=subprocess.PIPE,
                                stdout=log, stderr=log, env=environment, start_new_session=True)
     os.close(log)
-    return Driver(run, process)
+    return Driver(run, process, started)
 
 
 LAST_BORN_AFTER = 60.0
@@ -119,6 +129,7 @@ def sweep(run: RunFolder) -> None:
     for pid, last_sign in past_drivers(run):
         if not psutil.pid_exists(pid):
             end_session(pid, born_before=last_sign + LAST_BORN_AFTER)
+    remove_ray_folder(run.path)
 
 
 def past_drivers(run: RunFolder) -> tuple[tuple[int, float], ...]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-from contextlib import suppress
 
 import psutil
 from pydantic import ValidationError
@@ -14,7 +12,7 @@ from steelyard.errors import BlueprintError
 from steelyard.findings import Finding
 from steelyard.local.cgroups import cgroup_limits, own_cgroups
 from steelyard.planning import Offer
-from steelyard.telemetry.gpus import open_gpus
+from steelyard.telemetry.gpus import gpu_names, open_gpus
 
 PRICE_VARIABLE = "STEELYARD_PRICE"
 """What an hour of this machine costs, such as `$0.35/h`, where no Platform says it."""
@@ -41,21 +39,6 @@ def usable_memory() -> int:
     """Bytes that are free now, or that the control group allows if that is less."""
     available, limit = psutil.virtual_memory().available, cgroup_limits(own_cgroups()).memory_bytes
     return available if limit is None else min(available, limit)
-
-
-def gpu_names() -> tuple[str, ...]:
-    """NVML's names of the devices; none when there is no device, no driver or no binding."""
-    if shutil.which("nvidia-smi") is None:
-        return ()
-    with suppress(ImportError):
-        import pynvml  # noqa: PLC0415 - the extra `gpu`
-
-        try:
-            pynvml.nvmlInit()
-            return tuple(str(pynvml.nvmlDeviceGetName(pynvml.nvmlDeviceGetHandleByIndex(n))) for n in range(pynvml.nvmlDeviceGetCount()))
-        except pynvml.NVMLError:
-            return ()
-    return ()
 
 
 def price_of(blueprint: Blueprint) -> tuple[int | None, str]:

@@ -15,6 +15,9 @@ from pathlib import Path
 
 from steelyard.runtime.spec import TrainSpec
 
+PREFIX = "sy-"
+RAY_FOLDER = "ray-folder"
+"""A file in the run's folder that names the one of its Ray."""
 OBJECT_STORE_BYTES = 200_000_000
 """Training passes no data through Ray's object store; its default of 30% of memory would be taken from the workers."""
 
@@ -29,6 +32,7 @@ SETTINGS = {
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "300",  # 60 s is too short on a busy machine
     "RAY_memory_monitor_refresh_ms": "0",  # the kernel and our own preflight judge memory; Ray would kill at 95% of the host
     "GLOO_SOCKET_IFNAME": "lo",  # workers talk to each other on loopback
+    "NCCL_SOCKET_IFNAME": "lo",
 }
 
 
@@ -51,11 +55,12 @@ def private_token(run_folder: Path) -> Path:
 
 
 @contextmanager
-def ray_cluster(spec: TrainSpec) -> Iterator[Path]:
+def ray_cluster(spec: TrainSpec, run_folder: Path) -> Iterator[Path]:
     """A running Ray: a private one, or the one at `spec.address`. Yields a short folder for its files, removed afterwards."""
     import ray  # noqa: PLC0415 - the extra `train`, after `prepare_environment`
 
-    folder = Path(tempfile.mkdtemp(prefix="sy-"))  # short: the path of a socket may have 107 characters at most
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))  # short: the path of a socket may have 107 characters at most
+    (run_folder / RAY_FOLDER).write_text(str(folder))
     try:
         if spec.address is None:
             ray.init(
@@ -67,4 +72,14 @@ def ray_cluster(spec: TrainSpec) -> Iterator[Path]:
         yield folder
     finally:
         ray.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_ray_folder(run_folder)
+
+
+def remove_ray_folder(run_folder: Path) -> None:
+    """Remove what Ray kept outside the run's folder, also after its driver was killed."""
+    note = run_folder / RAY_FOLDER
+    if note.is_file():
+        folder = Path(note.read_text())
+        if folder.name.startswith(PREFIX) and folder.parent == Path(tempfile.gettempdir()):
+            shutil.rmtree(folder, ignore_errors=True)
+        note.unlink(missing_ok=True)

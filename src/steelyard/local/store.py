@@ -117,15 +117,29 @@ class RunStore:
         shutil.rmtree(trash)
 
 
+LOCK_PATIENCE = 1.0
+"""Seconds within which those who only look whether a run is alive have let go of its lock."""
+
+
+def locked(file: int) -> bool:
+    """Whether the exclusive lock could be taken now."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def hold(run: RunFolder) -> Iterator[None]:
     """Hold the run's lock, as its driver does for its whole life."""
     file = os.open(run.path / "alive", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StateError(f"{run.name} is already running", next_step=f"steelyard get {run.name}") from error
+        deadline = time.monotonic() + LOCK_PATIENCE
+        while not locked(file):
+            if time.monotonic() > deadline:
+                raise StateError(f"{run.name} is already running", next_step=f"steelyard get {run.name}")
+            time.sleep(0.02)
         yield
     finally:
         os.close(file)

@@ -19,15 +19,17 @@ from steelyard.errors import StateError
 from steelyard.ledger.store import LedgerWriter, compact_if_due
 from steelyard.ledger.usage import Holding
 from steelyard.local.attempts import Ending, next_attempt
-from steelyard.local.machine import gpu_names
 from steelyard.runtime.control import request_stop, stop_reason
 from steelyard.runtime.spec import TrainSpec
 from steelyard.telemetry.events import Event, EventReader, EventWriter
+from steelyard.telemetry.gpus import gpu_names
 from steelyard.telemetry.stalls import stalls
 from steelyard.units import format_duration, format_money
 
 LOOK_EVERY = 2.0
 """Seconds between two looks at the events."""
+STALL_WINDOW = 5_000
+"""Newest events that are judged for stalls: enough for the last steps of many ranks, and as cheap after a week as after an hour."""
 HOUR = 3_600
 """Seconds of the hour that prices are for."""
 
@@ -88,7 +90,7 @@ class Supervisor:
         self._seen.extend(self._reader.new())
 
     def _tell_stalls(self) -> None:
-        for found in stalls(self._seen, time.time()):
+        for found in stalls(self._seen[-STALL_WINDOW:], time.time()):
             if found.rule not in self._told:
                 self._told.add(found.rule)
                 self._events.write("finding", rule=found.rule, severity=found.severity, object=found.object,
@@ -105,7 +107,7 @@ class Supervisor:
     def _reason(self, error: BaseException | None) -> str:
         if error or self._failed:
             return "failed"
-        stop = next((event["reason"] for event in reversed(self._seen) if event["kind"] == "stop.request"), "")
+        stop = stop_reason(self._run_folder)
         return f"stopped: {stop}" if stop else "done"
 
 
@@ -148,30 +150,35 @@ class Account:
         self._usage = self._writer.start(self._holding, to_us(now), attempt)
 
     def follow(self, events: list[Event]) -> None:
-        """Close the usage of an attempt that was lost and open the next one."""
+        """Close the usage of an attempt that was lost when the next one starts; that of the last attempt is closed by `close`."""
         for event in events:
-            if event["kind"] == "attempt.lost" and event["attempt"] >= self._attempt and event["t"] > self._start:
-                wasted = wasted_us(events, event)
-                self._writer.end(self._usage, to_us(event["t"]), f"worker lost: {event['cause']}", self._used(events, event["t"]), wasted)
-                self.open(event["t"], event["attempt"] + 1)
+            if event["kind"] == "attempt.start" and event["attempt"] > self._attempt:
+                lost = next(one for one in reversed(events) if one["kind"] == "attempt.lost" and one["attempt"] == self._attempt)
+                reason, used = f"worker lost: {lost['cause']}", self._used(events, lost["t"])
+                self._writer.end(self._usage, to_us(lost["t"]), reason, used, unkept_us(events, self._attempt))
+                self.open(lost["t"], event["attempt"])
 
     def beat(self, now: float, events: list[Event]) -> None:
-        self._writer.beat(self._usage, to_us(now), self._used(events, now))
+        """A sign of life, with what would be wasted if it were the last one."""
+        self._writer.beat(self._usage, to_us(now), self._used(events, now), unkept_us(events, self._attempt))
 
     def close(self, now: float, reason: str, events: list[Event]) -> None:
-        self._writer.end(self._usage, to_us(now), reason, self._used(events, now), 0)
+        wasted = unkept_us(events, self._attempt) if reason == "failed" else 0
+        self._writer.end(self._usage, to_us(now), reason, self._used(events, now), wasted)
         self._writer.close()
 
     def _used(self, events: list[Event], now: float) -> float | None:
-        """CPU seconds of the workers over CPU seconds held, or None before anything was sampled."""
+        """CPU seconds of the workers over CPU seconds held; None before anything was sampled, and for GPUs, of which CPUs say nothing."""
+        if self._holding.devices:
+            return None
         last = {event["writer"]: event["cpu_seconds"] for event in events if event["kind"] == "sample" and event["t"] >= self._start}
         held = (now - self._start) * self._holding.cpus
         return min(1.0, sum(last.values()) / held) if last and held > 0 else None
 
 
-def wasted_us(events: list[Event], lost: Event) -> int:
-    """Time of the lost attempt's steps that no checkpoint kept."""
-    mine = [event for event in events if event["attempt"] == lost["attempt"]]
+def unkept_us(events: list[Event], attempt: int) -> int:
+    """Time of the attempt's steps that no checkpoint keeps."""
+    mine = [event for event in events if event["attempt"] == attempt]
     kept = max((event["step"] for event in mine if event["kind"] in ("checkpoint", "restore")), default=0)
     return sum(event["duration_us"] for event in mine
                if event["kind"] == "step" and event["writer"].startswith("rank-0.") and event["step"] > kept)

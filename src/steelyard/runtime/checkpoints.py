@@ -64,8 +64,16 @@ def save_checkpoint(folder: Path, step: int, state: Mapping[str, Any], keep: int
     if target.exists():  # a step done again after a crash between two saves
         shutil.rmtree(target)
     draft.rename(target)
+    sync(folder)
     forget_old(folder, keep)
     return Checkpoint(target)
+
+
+def sync(folder: Path) -> None:
+    """See to it that a rename in `folder` outlives a power cut."""
+    opened = os.open(folder, os.O_RDONLY)
+    os.fsync(opened)
+    os.close(opened)
 
 
 def forget_old(folder: Path, keep: int) -> None:

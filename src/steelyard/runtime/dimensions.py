@@ -1,8 +1,11 @@
-"""The dimensions of the nano GPT, apart from the model itself so that sizing can read them without torch."""
+"""Dimensions of what the recipes build, apart from the models themselves so that sizing can read them without torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+LORA_RANK = 8
+"""Of the adapters that the recipe `lora` trains."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from steelyard.runtime.corpus import DataError, Pair, find_files, read_pairs
+from steelyard.runtime.dimensions import LORA_RANK
 from steelyard.runtime.training import timed
 from steelyard.runtime.worker import Worker
 
 IGNORED = -100
 """The target that torch's cross-entropy passes over (its documented default)."""
 
-LORA_RANK = 8
 LORA_TARGETS = ("q_proj", "v_proj")
 """The projections that the LoRA paper adapts (Hu et al., arXiv 2106.09685, section 4.2)."""
 
@@ -33,7 +33,7 @@ ANSWER_TOKENS = 48
 class Finetune:
     """Pairs in the model's own chat format; only the answers count towards the loss."""
 
-    batches_per_epoch: int | None
+    batches_per_epoch: float | None
 
     def __init__(self, me: Worker) -> None:
         from transformers import AutoTokenizer  # noqa: PLC0415 - seconds to import; only this recipe needs it
@@ -48,8 +48,8 @@ class Finetune:
         self.model: nn.Module = timed(me, "model", lambda: load_model(spec.model_path or "", spec.recipe == "lora"))
         self._examples, self._unseen = ([self.encode(pair, spec.sequence) for pair in pairs] for pairs in (self.training, self.held_out))
         self._batch, self._per_worker = spec.batch, spec.batch_per_worker
-        self._rank, self._seed = me.rank, spec.seed
-        self.batches_per_epoch = max(1, len(self.training) // spec.batch)
+        self._rank, self._seed, self.device = me.rank, spec.seed, me.device
+        self.batches_per_epoch = len(self.training) / spec.batch
 
     def encode(self, pair: Pair, sequence: int) -> tuple[Tensor, Tensor]:
         """Token ids and targets, each of `sequence`; the question and the padding are ignored by the loss."""
@@ -128,12 +128,13 @@ class Finetune:
         losses = []
         for ids, targets in examples:
             used = int((targets != IGNORED).nonzero().max()) + 1
-            losses.append(float(model(input_ids=ids[None, :used], labels=targets[None, :used]).loss))
+            batch = ids[None, :used].to(self.device), targets[None, :used].to(self.device)
+            losses.append(float(self.loss(model, batch)))
         return sum(losses) / len(losses)
 
     def answer(self, model: nn.Module, question: str) -> str:
         """What the model says, greedily, in at most `ANSWER_TOKENS` tokens."""
-        encoded = self.tokenizer(self.prompt(question), return_tensors="pt", add_special_tokens=False)
+        encoded = self.tokenizer(self.prompt(question), return_tensors="pt", add_special_tokens=False).to(self.device)
         said = model.generate(**encoded, max_new_tokens=ANSWER_TOKENS, do_sample=False,  # type: ignore[operator]
                               pad_token_id=self.tokenizer.eos_token_id)
         text: str = self.tokenizer.decode(said[0, encoded["input_ids"].shape[1]:], skip_special_tokens=True)

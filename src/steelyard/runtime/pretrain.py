@@ -19,7 +19,7 @@ from steelyard.runtime.worker import Worker
 class Pretrain:
     """Random windows of the text; the model predicts each next byte."""
 
-    batches_per_epoch: int | None
+    batches_per_epoch: float | None
 
     def __init__(self, me: Worker) -> None:
         spec = me.spec
@@ -29,7 +29,7 @@ class Pretrain:
         self.text = torch.frombuffer(bytearray(text), dtype=torch.uint8)
         torch.manual_seed(spec.seed)
         self.model: nn.Module = timed(me, "model", lambda: NanoGPT(NanoGPTConfig(context=spec.sequence)))
-        self.batches_per_epoch = max(1, len(text) // (spec.batch * spec.sequence))
+        self.batches_per_epoch = len(text) / (spec.batch * spec.sequence)
         self._rank, self._world, self._seed = me.rank, me.world_size, spec.seed
         self._windows, self._sequence = spec.batch_per_worker, spec.sequence
 

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     import torch
 
 
+class ScriptError(Exception):
+    """The user's script ended itself with an error status."""
+
+
 def run_rank(spec: TrainSpec, run_folder: Path, rank: int, world_size: int, attempt: int, group_started: float) -> None:
     """Do this rank's part of the run. Torch's process group exists already when there is more than one rank.
 
@@ -35,7 +39,6 @@ def run_rank(spec: TrainSpec, run_folder: Path, rank: int, world_size: int, atte
         me.events.write("phase", name="workers", start=group_started)
         try:
             with me.sampler:
-                see_each_other(me)
                 carry_out(me)
         finally:
             me.close()
@@ -45,6 +48,7 @@ def carry_out(me: Worker) -> None:
     """Run the recipe, and tell how it ended."""
     become(me)
     try:
+        see_each_other(me)
         (run_script if me.spec.recipe == "custom" else run_recipe)(me)
     except Exception as error:  # the edge of the worker process: what went wrong becomes an event, then travels on
         me.events.write("worker.end", rank=me.rank, status="failed", error=describe(error), peer_lost=is_peer_lost(error))
@@ -68,7 +72,11 @@ def run_script(me: Worker) -> None:
     script = str(me.spec.script)
     sys.argv = [script, *me.spec.arguments]
     sys.path.insert(0, str(Path(script).parent))
-    runpy.run_path(script, run_name="__main__")
+    try:
+        runpy.run_path(script, run_name="__main__")
+    except SystemExit as ending:  # a script may end so, as under `python train.py`
+        if ending.code not in (None, 0):
+            raise ScriptError(f"{Path(script).name} ended with {ending.code}") from ending
 
 
 def see_each_other(me: Worker) -> None:
@@ -82,7 +90,10 @@ def see_each_other(me: Worker) -> None:
     distributed.all_reduce(total)
     expected = me.world_size * (me.world_size + 1) // 2
     if int(total) != expected:
-        raise RuntimeError(f"the workers do not see each other: the sum of their numbers is {int(total)}, not {expected}")
+        message = f"the workers do not see each other: the sum of their numbers is {int(total)}, not {expected}"
+        me.events.write("finding", rule="workers-apart", severity="error", object=me.spec.workload, message=message,
+                        evidence=f"{me.world_size} workers, rank {me.rank}", next_step="look for a firewall between the workers")
+        raise RuntimeError(message)
 
 
 def pick_device(spec: TrainSpec) -> torch.device:

@@ -18,4 +18,5 @@ def ray_rank(config: dict[str, Any]) -> None:
     folder = Path(config["run_folder"])
     spec = read_spec(folder)
     os.environ.update(spec.env)
+    os.umask(0o077)  # whatever a run writes is the user's own
     run_rank(spec, folder, context.get_world_rank(), context.get_world_size(), config["attempt"], config["group_started"])

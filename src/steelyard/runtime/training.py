@@ -17,8 +17,8 @@ class Task(Protocol):
     """What a recipe makes. `model` is not yet prepared for several ranks."""
 
     model: nn.Module
-    batches_per_epoch: int | None
-    """Optimizer steps that one pass over the data takes, over all workers."""
+    batches_per_epoch: float | None
+    """Optimizer steps that one pass over the data takes, over all workers; the last one may reach into the next pass."""
 
     def batch(self, step: int) -> tuple[Tensor, ...]:
         """This rank's part of the step's batch: the same for the same step, so that a resumed run sees the same data."""
@@ -66,18 +66,23 @@ def goal_steps(me: Worker, task: Task, tokens_per_step: int) -> int:
 
 
 def train(me: Worker, task: Task) -> None:
-    """Train `task` to its goal, or until the run is asked to stop. Everything that happens is told as events."""
+    """Train `task` to its goal, or until the run is asked to stop. Everything that happens is told as events.
+
+    FLOPs a token: 2 forward and 2 backward for each parameter, 2 more for the gradient of each that is trained (6 N when all
+    are: Kaplan et al., arXiv 2001.08361, section 2.1).
+    """
     model = me.prepare(task.model)
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trainable, lr=me.spec.learning_rate, betas=(0.9, 0.95), weight_decay=0.01)
     restore(me, task, model, optimizer)
     tokens_per_step = me.spec.batch * me.spec.sequence
     parameters = sum(parameter.numel() for parameter in model.parameters())
+    trained = sum(parameter.numel() for parameter in trainable)
     goal = goal_steps(me, task, tokens_per_step)
     if me.start_step == 0:
         task.started(me)
     me.begin(goal, tokens_per_step=tokens_per_step, parameters=parameters,
-             flops_per_token=6 * parameters, peak_flops=me.spec.peak_flops)
+             flops_per_token=4 * parameters + 2 * trained, peak_flops=me.spec.peak_flops)
     schedule = Schedule(me.spec.learning_rate, goal)
     model.train()
     for step in me.steps():
@@ -98,8 +103,9 @@ def one_step(me: Worker, task: Task, model: nn.Module, optimizer: torch.optim.Op
     me.mark_backward()
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
+    value = loss.item()
     me.mark("optimizer")
-    me.report(loss=loss.item(), tokens=batch[0].numel(), data_bytes=sum(part.nbytes for part in batch))
+    me.report(loss=value, tokens=batch[0].numel(), data_bytes=sum(part.nbytes for part in batch))
     me.save_if_due(lambda: {"step": step, "model": task.state(me.unwrap(model)), "optimizer": optimizer.state_dict()})
 
 

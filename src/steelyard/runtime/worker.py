@@ -78,6 +78,8 @@ class Worker:
         self._last_checkpoint = time.monotonic()
         self._saved_step = 0
         self._report: dict[str, Any] = {}
+        self._gradients_ready: Any = None
+        self._stepping = False
 
     @property
     def checkpoints(self) -> Path:
@@ -157,6 +159,9 @@ class Worker:
 
     def steps(self, goal: int | None = None) -> Iterator[int]:
         """The numbers of the steps to do, from the one after the last checkpoint to `goal` (or the blueprint's `steps`)."""
+        if self._stepping:
+            raise RuntimeError("steps() was called before: a run has one loop over its steps")
+        self._stepping = True
         if self.goal is None:
             wanted = goal if goal is not None else self.spec.steps
             if wanted is None:
@@ -178,11 +183,43 @@ class Worker:
 
     def mark(self, part: str) -> None:
         """The time since the last mark went to `part`: data, compute, communication, optimizer, checkpoint or other."""
+        self._finish_device()
         self._recorder.mark(part)
 
     def mark_backward(self) -> None:
         """After `backward()`: what came after the last gradient was ready is communication that compute did not hide."""
-        self._recorder.mark("compute" if self.world_size == 1 else "communication")
+        self._finish_device()
+        if self._gradients_ready is not None:  # on a GPU the hook runs ahead of the device, so the device's own clock tells
+            exposed_us = int(self._gradients_ready.elapsed_time(self._event()) * 1000)
+            self._gradients_ready = None
+            self._recorder.mark("compute")
+            self._recorder.move("compute", "communication", exposed_us)
+        else:
+            self._recorder.mark("compute" if self.world_size == 1 else "communication")
+
+    def gradients_ready(self) -> None:
+        """A bucket of gradients is about to be averaged: what was done until now is compute. Called while `backward` runs."""
+        if self.device.type == "cuda":
+            self._gradients_ready = self._event(wait=False)
+        else:
+            self._recorder.mark("compute")
+
+    def _finish_device(self) -> None:
+        """Kernels run behind the program; a mark means that they are done."""
+        if self.device.type == "cuda":
+            import torch  # noqa: PLC0415
+
+            torch.cuda.synchronize(self.device)
+
+    def _event(self, *, wait: bool = True) -> Any:
+        """A moment on the device's own clock, reached already if `wait`."""
+        import torch  # noqa: PLC0415
+
+        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        event.record()
+        if wait:
+            event.synchronize()
+        return event
 
     def report(self, *, loss: float | None = None, tokens: int = 0, data_bytes: int = 0, **metrics: float) -> None:
         """This step's figures: the loss, this rank's tokens, the bytes it read; any other name is a metric of your own."""
@@ -233,7 +270,7 @@ def reduce_and_mark(me, bucket):  # type: ignore[no-untyped-def]  # noqa: ANN001
     """
     from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook  # noqa: PLC0415
 
-    me.mark("compute")
+    me.gradients_ready()
     return allreduce_hook(None, bucket)  # type: ignore[arg-type]  # None is the default group
 
 

@@ -75,10 +75,10 @@ def layout(workload: Train, card: ModelCard | None, device: str, workers: int) -
         card = nano_gpt(sequence)
     bf16 = workload.precision == "bf16" or (workload.precision == "auto" and device == "gpu")
     parts = {"runtime": WORKER_RUNTIME}
-    known = card is not None and card.parameters is not None and workload.recipe != "custom"
     trained = trainable(workload, card)
-    if known and card and card.parameters:
-        parts = model_memory(card, card.parameters, trained or card.parameters, max(1, batch // workers), sequence, bf16) | parts
+    known = trained is not None and workload.recipe != "custom"
+    if card and card.parameters and trained and known:
+        parts = model_memory(card, card.parameters, trained, max(1, batch // workers), sequence, bf16) | parts
     return Layout(
         device="gpu" if device == "gpu" else "cpu", workers=workers, precision="bf16" if bf16 else "fp32", batch=batch, sequence=sequence,
         memory=parts, memory_known=known, disk=disk_need(trained, workload.checkpoint.keep) if known else None,

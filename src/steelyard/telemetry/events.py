@@ -47,7 +47,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-PHASES = ("check", "cluster", "workers", "imports", "data", "model", "compile")
+PHASES = ("command", "check", "cluster", "workers", "imports", "data", "model", "compile")
 """Start-up, in order; what lies between them and the first step is counted as start-up too."""
 
 STEP_PARTS = ("data", "compute", "communication", "optimizer", "checkpoint", "other")

@@ -22,6 +22,19 @@ def no_gpus() -> list[dict[str, float]]:
     return []
 
 
+def gpu_names(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """NVML's names of the same GPUs; none when NVML is not there."""
+    try:
+        import pynvml  # noqa: PLC0415 - an extra
+    except ImportError:
+        return ()
+    try:
+        pynvml.nvmlInit()
+        return tuple(str(pynvml.nvmlDeviceGetName(handle)) for _, handle in _handles(pynvml, environment.get("CUDA_VISIBLE_DEVICES")))
+    except pynvml.NVMLError:
+        return ()
+
+
 def open_gpus(environment: Mapping[str, str] = os.environ) -> GpuReader:
     """A reader of the GPUs that `CUDA_VISIBLE_DEVICES` leaves to this process; of none when NVML is not there."""
     try:

@@ -59,6 +59,12 @@ class StepRecorder:
         self._at_us = now
         self._own_ns += self._cpu() - cpu
 
+    def move(self, source: str, target: str, spent_us: int) -> None:
+        """Up to `spent_us` of this step's `source` were `target`: for a part that is known only afterwards."""
+        moved = max(0, min(spent_us, self._parts[source]))
+        self._parts[source] -= moved
+        self._parts[target] += moved
+
     def end_step(self, step: int, loss: float | None, tokens: int, data_bytes: int = 0) -> None:
         """The step is over. `tokens` and `data_bytes` are this rank's; a loss of None was not looked at."""
         cpu = self._cpu()

@@ -114,3 +114,8 @@ class Story:
     metrics: tuple[Event, ...] = ()
     """What the user's own script reported."""
     cpu_seconds_by_rank: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def restarts(self) -> int:
+        """How often lost workers were started again; going on by hand after a stop is none."""
+        return sum(attempt.lost is not None for attempt in self.attempts[:-1])

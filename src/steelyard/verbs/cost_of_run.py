@@ -29,6 +29,8 @@ class RunCost:
     start_us: int
     end_us: int
     attempts: int
+    restarts: int
+    """How often lost workers were started again; going on by hand after a stop is none."""
     nodes: tuple[str, ...]
     sums: CostRow
     """What it held and what that cost."""
@@ -42,11 +44,6 @@ class RunCost:
     tokens: int | None
     """Of the steps that counted: a step done again is counted once."""
     micro_per_million_tokens: int | None
-
-    @property
-    def restarts(self) -> int:
-        """Attempts after the first."""
-        return self.attempts - 1
 
     @property
     def without_restarts_micro(self) -> int | None:
@@ -92,6 +89,7 @@ def page_of(run: str, charges: Sequence[Charge], tokens: int | None) -> RunCost:
         run=run, workload=last.holding.workload, team=last.holding.team, blueprint=last.holding.blueprint, open=is_open,
         reason="" if is_open else last.reason, start_us=min(charge.start_us for charge in charges),
         end_us=max(charge.end_us for charge in charges), attempts=len({usage.attempt for usage in usages}),
+        restarts=sum(usage.reason.startswith("worker lost") for usage in usages),
         nodes=tuple(sorted({charge.node for charge in charges})), sums=sums, devices_us=_devices_us(charges),
         wasted_us=sum(charge.wasted_us for charge in charges),
         prices_micro_hour=tuple(dict.fromkeys(usage.holding.price_micro_hour for usage in usages)),

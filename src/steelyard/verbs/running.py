@@ -35,15 +35,33 @@ def prepare(files: Sequence[str], home: Home, *, address: str | None, here: bool
     paths = resolve(files)
     blueprint = read(*paths)
     refuse_foreign(blueprint, here)
+    refuse_missing_scripts(blueprint)
     trainings = [workload for workload in blueprint.workloads if isinstance(workload, Train)]
     sources = {one.name: Path(place.file) for one in trainings if (place := blueprint.place(one))}
+    refuse([finding for one in trainings for finding in size(one, CARDS.get(one.model or ""), blueprint.place(one)).findings])
     models = {one.name: find_model(one.model, sources[one.name].resolve().parent, home, tell)
               for one in trainings if one.model and one.model != NANO_GPT}
     needs = [size(one, card_of(one, models), blueprint.place(one)) for one in trainings]
     plan = weigh(blueprint, needs, this_machine(price_of(blueprint)))
-    if not plan.feasible:
-        raise InfeasibleError([finding for finding in plan.findings if finding.severity == "error"])
+    refuse(plan.findings)
     return Prepared(plan, LocalEngine(home, address=address, files=sources, models=models))
+
+
+def refuse(findings: Sequence[Finding]) -> None:
+    """Raise InfeasibleError with the errors among `findings`, if there are any."""
+    if errors := [finding for finding in findings if finding.severity == "error"]:
+        raise InfeasibleError(errors)
+
+
+def refuse_missing_scripts(blueprint: Blueprint) -> None:
+    """A script that is not there is refused before anything is started."""
+    refuse([
+        Finding(rule="no-such-script", severity="error", object=one.name, place=place, message=f"no such file: {script}",
+                next_step="correct `script:`; relative paths start from the blueprint's folder")
+        for one in blueprint.workloads
+        if isinstance(one, Train) and one.script and (place := blueprint.place(one, "script"))
+        and not (script := Path(place.file).resolve().parent / Path(one.script.file).expanduser()).is_file()
+    ])
 
 
 def card_of(workload: Train, models: dict[str, Path]) -> ModelCard | None:
@@ -70,8 +88,7 @@ def refuse_foreign(blueprint: Blueprint, here: bool) -> None:
     if not blueprint.workloads:
         findings.append(Finding(rule="nothing-to-run", severity="error", object="blueprint", message="this blueprint holds no workload",
                                 next_step="steelyard explain Train"))
-    if findings:
-        raise InfeasibleError(findings)
+    refuse(findings)
 
 
 def notes(plan: Plan) -> tuple[Finding, ...]:

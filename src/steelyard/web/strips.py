@@ -43,6 +43,7 @@ class StartRow:
 
 
 PHASE_WORDS = {
+    "command": "the plan is made",
     "check": "checks", "cluster": "cluster starts", "workers": "workers start", "imports": "imports", "data": "data is read",
     "model": "model is built", "compile": "model is compiled",
 }

@@ -28,7 +28,7 @@ print(f"rank {me.rank} of {me.world_size} starts after step {me.start_step}")  #
 
 for step in me.steps():  # to the blueprint's `steps:`, or until the run is asked to stop
     random = torch.Generator().manual_seed(step * me.world_size + me.rank)  # each rank its own data, the same after a resume
-    x = torch.rand((256, 1), generator=random) * 6.28
+    x = (torch.rand((256, 1), generator=random) * 6.28).to(me.device)
     me.mark("data")
     loss = ((model(x) - torch.sin(x)) ** 2).mean()
     loss.backward()
