@@ -12,7 +12,7 @@ from steelyard.verbs.machine import Machine, installed_extras, loopback_error, n
 GIB = 2**30
 GOOD = Machine(
     system="Linux", architecture="x86_64", python=(3, 11, 7), executable="/usr/bin/python3", cpus=8, limits=Limits(None, None),
-    memory_total=32 * GIB, memory_available=24 * GIB, state_folder=Path("/home/ana/state"), state_writable=True, state_shared=False,
+    memory_total=32 * GIB, memory_available=24 * GIB, state_folder=Path("/home/me/state"), state_writable=True, state_shared=False,
     disk_free=100 * GIB, shared_memory=16 * GIB, gpus=None, extras={"train": {"torch": "2.9"}, "web": {"nicegui": "3.4"}},
     hostname_resolves=True, loopback="", price=(None, "unknown"),
 )  # fmt: skip
