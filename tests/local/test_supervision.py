@@ -131,6 +131,23 @@ def test_losses_of_an_earlier_life_are_not_told_again(account: Account, book: Bo
     assert book.lines == [("start", 100_000_000, 3)]
 
 
+def test_a_life_whose_driver_was_killed_is_settled_with_what_its_workers_told_after_the_last_sign_of_life(tmp_path: Path) -> None:
+    writer = LedgerWriter(tmp_path)
+    first = Account(writer, HOLDING)
+    first.open(100.0, 1)
+    first.beat(102.0, [])
+    writer.close()
+    (lost,) = read_usages(tmp_path)
+    assert (lost.reason, lost.end_us, lost.wasted_us) == ("lost", 102_000_000, 0)
+    seen = [event(101.0, "checkpoint", step=1), step(103.0, 2), event(103.5, "sample", writer="rank-1.1", cpu_seconds=1.0)]
+    seen.append(event(200.0, "run.start", writer="driver"))
+    second = Account(LedgerWriter(tmp_path), HOLDING)
+    for _ in range(2):  # a run may be lost and resumed again
+        second.settle(read_usages(tmp_path), seen)
+        (settled,) = read_usages(tmp_path)
+        assert (settled.reason, settled.end_us, settled.wasted_us) == ("lost", 103_500_000, 1_000_000)
+
+
 def test_what_was_used_is_the_cpu_time_of_the_workers_over_what_was_held(account: Account, book: Book) -> None:
     account.open(100.0, 1)
     samples = [

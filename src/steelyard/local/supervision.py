@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
@@ -16,8 +16,8 @@ from typing import Self
 import psutil
 
 from steelyard.errors import StateError
-from steelyard.ledger.store import LedgerWriter, compact_if_due
-from steelyard.ledger.usage import Holding
+from steelyard.ledger.store import LedgerWriter, compact_if_due, read_usages
+from steelyard.ledger.usage import Holding, Usage
 from steelyard.local.attempts import Ending, next_attempt
 from steelyard.runtime.control import request_stop, stop_reason
 from steelyard.runtime.spec import TrainSpec
@@ -48,7 +48,10 @@ class Supervisor:
 
     def __enter__(self) -> Self:
         self._look()  # a resumed run's past belongs to earlier usages
-        self._account.open(time.time(), next_attempt(self._seen))
+        attempt = next_attempt(self._seen)
+        if attempt > 1:
+            self._account.settle(read_usages(self._ledger), self._seen)
+        self._account.open(time.time(), attempt)
         self._spent.begin(self._seen, time.time())
         return self
 
@@ -148,6 +151,14 @@ class Account:
     def open(self, now: float, attempt: int) -> None:
         self._attempt, self._start = attempt, now
         self._usage = self._writer.start(self._holding, to_us(now), attempt)
+
+    def settle(self, usages: Sequence[Usage], events: list[Event]) -> None:
+        """End the usage of a life whose driver was killed: its workers' events tell what came after its last sign of life."""
+        told = [event for event in events if event["writer"].startswith("rank-")]
+        for usage in usages:
+            if usage.holding.run == self._holding.run and usage.reason == "lost":
+                last_us = max((to_us(event["t"]) for event in told if event["attempt"] == usage.attempt), default=usage.end_us)
+                self._writer.end(usage.id, max(usage.end_us, last_us), "lost", usage.used_ratio, unkept_us(events, usage.attempt))
 
     def follow(self, events: list[Event]) -> None:
         """Close the usage of an attempt that was lost when the next one starts; that of the last attempt is closed by `close`."""
