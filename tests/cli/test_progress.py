@@ -31,7 +31,7 @@ def phase(name: str, start: float, end: float, writer: str = "driver", attempt: 
 
 def said(capsys: pytest.CaptureFixture[str], *events: Event, moving: bool = False, **changes: Any) -> str:
     """What is said of these events when no step is there."""
-    Progress(2, moving=moving).show(story(**({"steps": ()} | changes)), events, now=0.0)
+    Progress(moving=moving).show(story(**({"steps": ()} | changes)), events, now=0.0)
     captured = capsys.readouterr()
     assert captured.out == ""
     return captured.err
@@ -64,7 +64,7 @@ def test_the_first_step_says_when_it_came(capsys: pytest.CaptureFixture[str]) ->
     told = story()
     first = event("step", "rank-0.1", t=told.steps[0].t, step=1)
     later = event("step", "rank-0.1", t=told.steps[1].t, step=2)
-    Progress(2, moving=False, last_line=1e12).show(told, [first, later, {**first, "writer": "rank-1.1"}], now=1e12)
+    Progress(moving=False, next_line=2e12).show(told, [first, later, {**first, "writer": "rank-1.1"}], now=1e12)
     assert capsys.readouterr().err == "  start   first step after 21 s\n"
 
 
@@ -91,11 +91,28 @@ def test_a_finding_is_told_with_its_evidence_and_what_to_do() -> None:
     assert happening(found) == "  warning: 62% is data wait\n  a local disk"
 
 
+def test_a_story_is_told_only_when_a_line_is_due_or_something_happened() -> None:
+    progress = Progress(moving=False)
+    assert progress.due([], 100.0)
+    progress.show(story(), [], 100.0)
+    steps = [event("step", "rank-0.1", step=3), event("sample", "rank-0.1")]
+    assert not progress.due(steps, 100.1)
+    assert progress.due([*steps, event("checkpoint", "rank-0.1", step=3)], 100.1)
+    assert progress.due([], 100.0 + STEP_LINE_EVERY)
+
+
+def test_a_story_that_takes_long_to_tell_is_told_more_rarely() -> None:
+    progress = Progress(moving=True)
+    progress.show(story(), [], 100.0, took=0.1)
+    assert not progress.due([], 119.0)
+    assert progress.due([], 120.0)
+
+
 # --- the line that moves ---------------------------------------------------------------------------------------------
 
 
 def test_without_a_terminal_a_step_line_comes_every_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = Progress(2, moving=False)
+    progress = Progress(moving=False)
     for now in (100.0, 101.0, 100.0 + STEP_LINE_EVERY):
         progress.show(story(), [], now)
     text = capsys.readouterr().err
@@ -104,7 +121,7 @@ def test_without_a_terminal_a_step_line_comes_every_now_and_then(capsys: pytest.
 
 
 def test_on_a_terminal_one_line_moves_and_what_happens_goes_on_below_it(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = Progress(2, moving=True)
+    progress = Progress(moving=True)
     progress.show(story(), [], 100.0)
     progress.show(story(), [event("stop.request", reason="Ctrl-C")], 100.1)
     progress.end_moving()
@@ -117,7 +134,7 @@ def test_on_a_terminal_one_line_moves_and_what_happens_goes_on_below_it(capsys: 
 
 def test_a_line_that_moves_is_never_wider_than_the_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("steelyard.cli.progress.terminal_width", lambda: 30)
-    Progress(2, moving=True).show(story(), [], 100.0)
+    Progress(moving=True).show(story(), [], 100.0)
     line = capsys.readouterr().err.removeprefix("\r\x1b[K")
     assert line == step_line(story())[:29]
 

@@ -11,7 +11,7 @@ from steelyard.ledger.store import LedgerWriter, read_usages
 from steelyard.ledger.usage import Holding
 from steelyard.local import supervision
 from steelyard.local.attempts import Ending
-from steelyard.local.supervision import Account, Spending, Supervisor, holding_of, unkept_us
+from steelyard.local.supervision import Account, Spending, Supervisor, Unkept, holding_of
 from steelyard.runtime.control import request_stop, stop_reason
 from steelyard.telemetry.events import Event, EventWriter, read_events
 from tests.runtime.specs import make_spec
@@ -102,7 +102,7 @@ def test_the_lives_of_a_resumed_run_add_up_without_the_time_between() -> None:
 def test_a_run_that_ends_well_is_one_usage(account: Account, book: Book) -> None:
     account.open(100.0, 1)
     account.follow([step(101.0, 1)])
-    account.close(110.0, "done", [])
+    account.close(110.0, "done")
     assert book.lines == [("start", 100_000_000, 1), ("end", "usage-1", 110_000_000, "done", None, 0), ("close",)]
 
 
@@ -111,9 +111,7 @@ def test_the_next_attempt_begins_at_the_moment_at_which_the_one_before_was_lost(
     seen = [step(102.0, 1), event(105.0, "attempt.lost", cause="rank 1 died", step=5)]
     account.follow(seen)
     assert len(book.lines) == 1
-    seen.append(event(105.1, "attempt.start", attempt=2))
-    account.follow(seen)
-    account.follow(seen)
+    account.follow([event(105.1, "attempt.start", attempt=2)])
     assert book.lines[1:] == [("end", "usage-1", 105_000_000, "worker lost: rank 1 died", None, 1_000_000), ("start", 105_000_000, 2)]
 
 
@@ -121,7 +119,7 @@ def test_a_last_attempt_that_is_lost_is_one_usage_and_its_unkept_steps_are_waste
     account.open(100.0, 1)
     seen = [event(100.0, "attempt.start"), step(102.0, 1), event(105.0, "attempt.lost", cause="rank 0: ValueError", step=1)]
     account.follow(seen)
-    account.close(106.0, "failed", seen)
+    account.close(106.0, "failed")
     assert book.lines[1:] == [("end", "usage-1", 106_000_000, "failed", None, 1_000_000), ("close",)]
 
 
@@ -135,7 +133,7 @@ def test_a_life_whose_driver_was_killed_is_settled_with_what_its_workers_told_af
     writer = LedgerWriter(tmp_path)
     first = Account(writer, HOLDING)
     first.open(100.0, 1)
-    first.beat(102.0, [])
+    first.beat(102.0)
     writer.close()
     (lost,) = read_usages(tmp_path)
     assert (lost.reason, lost.end_us, lost.wasted_us) == ("lost", 102_000_000, 0)
@@ -154,26 +152,29 @@ def test_what_was_used_is_the_cpu_time_of_the_workers_over_what_was_held(account
         event(90.0, "sample", writer="rank-0.0", cpu_seconds=99.0), event(104.0, "sample", cpu_seconds=3.0),
         event(108.0, "sample", cpu_seconds=6.0), event(108.0, "sample", writer="rank-1.1", cpu_seconds=4.0),
     ]  # fmt: skip
-    account.beat(110.0, samples)
+    account.follow(samples)
+    account.beat(110.0)
     assert book.lines[-1] == ("beat", "usage-1", 110_000_000, (6.0 + 4.0) / (10.0 * 2.0), 0)
 
 
 def test_what_was_not_sampled_is_unknown_and_nothing_is_used_more_than_whole(account: Account, book: Book) -> None:
     account.open(100.0, 1)
-    account.beat(110.0, [])
-    account.beat(100.5, [event(100.2, "sample", cpu_seconds=50.0)])
+    account.beat(110.0)
+    account.follow([event(100.2, "sample", cpu_seconds=50.0)])
+    account.beat(100.5)
     assert [line[3] for line in book.lines if line[0] == "beat"] == [None, 1.0]
 
 
 @pytest.mark.parametrize(
     ("kept", "wasted"),
-    [([], 4_000_000), ([event(0, "checkpoint", step=2)], 2_000_000), ([event(0, "restore", step=3)], 1_000_000),
-     ([event(0, "checkpoint", attempt=2, step=4)], 4_000_000)],
+    [([], 4_000_000), ([event(0, "checkpoint", step=2)], 2_000_000), ([event(0, "restore", step=3)], 1_000_000)],
 )  # fmt: skip
 def test_wasted_are_the_steps_of_the_lost_attempt_that_no_checkpoint_kept(kept: list[Event], wasted: int) -> None:
     steps = [step(100.0 + number, number, rank=rank) for number in (1, 2, 3, 4) for rank in (0, 1)]
-    others = [step(200.0, 9, attempt=2)]
-    assert unkept_us(steps + others + kept, 1) == wasted
+    unkept = Unkept()
+    for told in steps + kept:
+        unkept.add(told)
+    assert unkept.time_us == wasted
 
 
 # --- the whole -------------------------------------------------------------------------------------------------------

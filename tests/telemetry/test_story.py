@@ -112,6 +112,7 @@ def test_told_again_and_again_it_is_the_same_story(run: MadeUpRun) -> None:
         lambda: run.attempt_start(3), lambda: run.steps(4, 9), run.end)
     for act in acts:
         act()
+        teller.read()
         assert teller.tell(run.now, alive=True) == run.story()
 
 

@@ -14,8 +14,10 @@ from steelyard.telemetry.events import STEP_PARTS, Event
 from steelyard.telemetry.records import Story
 from steelyard.units import format_bytes, format_duration
 
-STEP_LINE_EVERY = 10.0
-"""Seconds between two step lines where there is no terminal to move one line on."""
+STEP_LINE_EVERY, MOVE_EVERY = 10.0, 1.0
+"""Seconds between two step lines: where there is no terminal, and where one line moves on it."""
+SLOWNESS = 200
+"""A story of many steps takes long to tell: for so many times as long it is not told again, so that the training has the cores."""
 
 
 def terminal_width() -> int:
@@ -28,19 +30,24 @@ def terminal_width() -> int:
 
 @dataclass
 class Progress:
-    """Prints to stderr. Call `show` every now and then with the story and the events since the last call."""
+    """Prints to stderr: ask `due` every now and then with the events since the last time, and if so, call `show` with the story."""
 
-    workers: int
-    last_line: float = 0.0
+    next_line: float = 0.0
+    """When the next step line is due, in epoch seconds."""
     moving: bool = field(default_factory=sys.stderr.isatty)
     _open_line: bool = False
     _checks: list[str] = field(default_factory=list)
 
-    def show(self, story: Story, events: Sequence[Event], now: float) -> None:
+    def due(self, events: Sequence[Event], now: float) -> bool:
+        """Whether a step line is due, or one of `events` is worth a line of its own."""
+        return now >= self.next_line or any(event["kind"] not in ("step", "sample") for event in events)
+
+    def show(self, story: Story, events: Sequence[Event], now: float, took: float = 0.0) -> None:
+        """`took`: seconds that telling the story took; the more, the later the next step line."""
         for event in events:
             self._tell(event, story)
-        if story.steps and (self.moving or now - self.last_line >= STEP_LINE_EVERY):
-            self.last_line = now
+        if story.steps and (now >= self.next_line or (self.moving and not self._open_line)):
+            self.next_line = now + max(MOVE_EVERY if self.moving else STEP_LINE_EVERY, SLOWNESS * took)
             self._step(step_line(story))
 
     def line(self, text: str) -> None:

@@ -23,7 +23,6 @@ from steelyard.errors import MissingExtraError, NotFoundError
 from steelyard.findings import Finding
 from steelyard.home import Home, home
 from steelyard.local.engine import Driver
-from steelyard.telemetry.events import EventReader
 from steelyard.telemetry.story import Story, Teller
 from steelyard.units import format_money
 from steelyard.verbs.running import notes, prepare, resume, start
@@ -159,14 +158,16 @@ class Dashboard:
 def follow(driver: Driver, where: Home, interrupt: Interrupt, output: Format) -> int:
     """Show a run until it ends; returns the exit status."""
     interrupt.drivers.append(driver)
-    teller, reader = Teller(driver.run.path), EventReader(driver.run.path)
-    story = teller.tell(time.time(), True)
+    teller = Teller(driver.run.path)
     say(f"{driver.run.workload}   Train   run {driver.run.name} on this machine")
-    progress = Progress(story.workers)
+    progress = Progress()
     while True:
         ended = driver.wait(LOOK_EVERY) is not None
-        story = teller.tell(time.time(), not ended)
-        progress.show(story, [event for event in reader.new() if event["t"] >= driver.started], time.time())
+        fresh = [event for event in teller.read() if event["t"] >= driver.started]
+        if ended or progress.due(fresh, time.time()):
+            began = time.perf_counter()
+            story = teller.tell(time.time(), not ended)
+            progress.show(story, fresh, time.time(), took=time.perf_counter() - began)
         if ended:
             break
     interrupt.drivers.remove(driver)

@@ -25,7 +25,10 @@ SETTINGS = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # else raylet, GCS and workers listen on all interfaces
     "RAY_USAGE_STATS_ENABLED": "0",  # nobody is told
     "RAY_TRAIN_METRICS_ENABLED": "0",  # ours are in the events
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "1",  # how soon a dead worker is noticed; the default is 2
+    # Ray's own processes take the cores from the training; these say how often they look at things that nobody waits for.
+    "LOG_NAME_UPDATE_INTERVAL_S": "10",  # the log monitor's search for new files, whose lines nobody wants
+    "RAY_LOG_MONITOR_MANY_FILES_THRESHOLD": "0",  # without it, below 1000 files, the interval does not hold
+    "REPORTER_UPDATE_INTERVAL_MS": "60000",  # the agent's figures for Ray's own dashboard, which is off. The default is 5000
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # no spot node here
     "RAY_TRAIN_ENABLE_STATE_ACTOR_RECONCILIATION": "0",
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",  # a rank's output goes to its own log

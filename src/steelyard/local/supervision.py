@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -40,25 +40,25 @@ class Supervisor:
     def __init__(self, spec: TrainSpec, run_folder: Path, events: EventWriter, ledger: Path) -> None:
         self._spec, self._run_folder, self._events, self._ledger = spec, run_folder, events, ledger
         self._reader = EventReader(run_folder)
-        self._seen: list[Event] = []
+        self._recent: deque[Event] = deque(maxlen=STALL_WINDOW)
         self._told: set[str] = set()
         self._account = Account(LedgerWriter(ledger), holding_of(spec))
         self._spent = Spending(spec)
         self._failed = False
 
     def __enter__(self) -> Self:
-        self._look()  # a resumed run's past belongs to earlier usages
-        attempt = next_attempt(self._seen)
+        past = self._reader.new()  # a resumed run's past belongs to earlier usages
+        self._recent.extend(past)
+        attempt = next_attempt(past)
         if attempt > 1:
-            self._account.settle(read_usages(self._ledger), self._seen)
+            self._account.settle(read_usages(self._ledger), past)
         self._account.open(time.time(), attempt)
-        self._spent.begin(self._seen, time.time())
+        self._spent.begin(past, time.time())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._look()
-        self._account.follow(self._seen)
-        self._account.close(time.time(), self._reason(error), self._seen)
+        self._account.close(time.time(), self._reason(error))
         try:
             compact_if_due(self._ledger)
         except StateError as full:  # the run is over and well; compaction comes again with the next one
@@ -79,8 +79,7 @@ class Supervisor:
         while thread.is_alive():
             thread.join(LOOK_EVERY)
             self._look()
-            self._account.follow(self._seen)
-            self._account.beat(time.time(), self._seen)
+            self._account.beat(time.time())
             self._tell_stalls()
             self._hold_limits()
         ending = endings[0]
@@ -90,10 +89,12 @@ class Supervisor:
         return ending
 
     def _look(self) -> None:
-        self._seen.extend(self._reader.new())
+        fresh = self._reader.new()
+        self._recent.extend(fresh)
+        self._account.follow(fresh)
 
     def _tell_stalls(self) -> None:
-        for found in stalls(self._seen[-STALL_WINDOW:], time.time()):
+        for found in stalls(tuple(self._recent), time.time()):
             if found.rule not in self._told:
                 self._told.add(found.rule)
                 self._events.write("finding", rule=found.rule, severity=found.severity, object=found.object,
@@ -140,59 +141,87 @@ class Spending:
 
 
 class Account:
-    """The run's usages in the ledger: a new one when an attempt was lost, so that wasted time can be told apart."""
+    """The run's usages in the ledger: a new one when an attempt was lost, so that wasted time can be told apart.
+
+    Every event is looked at once, as it comes: a look costs the same after a week as after a minute.
+    """
 
     def __init__(self, writer: LedgerWriter, holding: Holding) -> None:
         self._writer, self._holding = writer, holding
         self._usage = ""
         self._start = 0.0
         self._attempt = 1
+        self._unkept = Unkept()
+        self._cpu_seconds: dict[str, float] = {}
+        self._lost: Event | None = None
 
     def open(self, now: float, attempt: int) -> None:
         self._attempt, self._start = attempt, now
+        self._unkept, self._cpu_seconds, self._lost = Unkept(), {}, None
         self._usage = self._writer.start(self._holding, to_us(now), attempt)
 
-    def settle(self, usages: Sequence[Usage], events: list[Event]) -> None:
+    def settle(self, usages: Sequence[Usage], events: Sequence[Event]) -> None:
         """End the usage of a life whose driver was killed: its workers' events tell what came after its last sign of life."""
         told = [event for event in events if event["writer"].startswith("rank-")]
         for usage in usages:
             if usage.holding.run == self._holding.run and usage.reason == "lost":
-                last_us = max((to_us(event["t"]) for event in told if event["attempt"] == usage.attempt), default=usage.end_us)
-                self._writer.end(usage.id, max(usage.end_us, last_us), "lost", usage.used_ratio, unkept_us(events, usage.attempt))
+                mine, unkept = [event for event in told if event["attempt"] == usage.attempt], Unkept()
+                for event in mine:
+                    unkept.add(event)
+                last_us = max((to_us(event["t"]) for event in mine), default=usage.end_us)
+                self._writer.end(usage.id, max(usage.end_us, last_us), "lost", usage.used_ratio, unkept.time_us)
 
-    def follow(self, events: list[Event]) -> None:
-        """Close the usage of an attempt that was lost when the next one starts; that of the last attempt is closed by `close`."""
-        for event in events:
-            if event["kind"] == "attempt.start" and event["attempt"] > self._attempt:
-                lost = next(one for one in reversed(events) if one["kind"] == "attempt.lost" and one["attempt"] == self._attempt)
-                reason, used = f"worker lost: {lost['cause']}", self._used(events, lost["t"])
-                self._writer.end(self._usage, to_us(lost["t"]), reason, used, unkept_us(events, self._attempt))
+    def follow(self, fresh: Sequence[Event]) -> None:
+        """Take in new events. The usage of a lost attempt is closed when the next one starts; that of the last by `close`."""
+        for event in fresh:
+            if event["kind"] == "attempt.start" and event["attempt"] > self._attempt and self._lost:
+                lost = self._lost
+                reason = f"worker lost: {lost['cause']}"
+                self._writer.end(self._usage, to_us(lost["t"]), reason, self._used(lost["t"]), self._unkept.time_us)
                 self.open(lost["t"], event["attempt"])
+            elif event["attempt"] != self._attempt:
+                continue
+            elif event["kind"] == "attempt.lost":
+                self._lost = event
+            elif event["kind"] == "sample" and event["t"] >= self._start:
+                self._cpu_seconds[event["writer"]] = event["cpu_seconds"]
+            else:
+                self._unkept.add(event)
 
-    def beat(self, now: float, events: list[Event]) -> None:
+    def beat(self, now: float) -> None:
         """A sign of life, with what would be wasted if it were the last one."""
-        self._writer.beat(self._usage, to_us(now), self._used(events, now), unkept_us(events, self._attempt))
+        self._writer.beat(self._usage, to_us(now), self._used(now), self._unkept.time_us)
 
-    def close(self, now: float, reason: str, events: list[Event]) -> None:
-        wasted = unkept_us(events, self._attempt) if reason == "failed" else 0
-        self._writer.end(self._usage, to_us(now), reason, self._used(events, now), wasted)
+    def close(self, now: float, reason: str) -> None:
+        wasted = self._unkept.time_us if reason == "failed" else 0
+        self._writer.end(self._usage, to_us(now), reason, self._used(now), wasted)
         self._writer.close()
 
-    def _used(self, events: list[Event], now: float) -> float | None:
+    def _used(self, now: float) -> float | None:
         """CPU seconds of the workers over CPU seconds held; None before anything was sampled, and for GPUs, of which CPUs say nothing."""
-        if self._holding.devices:
-            return None
-        last = {event["writer"]: event["cpu_seconds"] for event in events if event["kind"] == "sample" and event["t"] >= self._start}
         held = (now - self._start) * self._holding.cpus
-        return min(1.0, sum(last.values()) / held) if last and held > 0 else None
+        if self._holding.devices or not self._cpu_seconds or held <= 0:
+            return None
+        return min(1.0, sum(self._cpu_seconds.values()) / held)
 
 
-def unkept_us(events: list[Event], attempt: int) -> int:
-    """Time of the attempt's steps that no checkpoint keeps."""
-    mine = [event for event in events if event["attempt"] == attempt]
-    kept = max((event["step"] for event in mine if event["kind"] in ("checkpoint", "restore")), default=0)
-    return sum(event["duration_us"] for event in mine
-               if event["kind"] == "step" and event["writer"].startswith("rank-0.") and event["step"] > kept)
+class Unkept:
+    """Time of an attempt's steps that no checkpoint keeps. `add` takes the attempt's events as they come."""
+
+    def __init__(self) -> None:
+        self._kept = 0
+        self._steps: dict[int, int] = {}
+
+    def add(self, event: Event) -> None:
+        if event["kind"] in ("checkpoint", "restore"):
+            self._kept = max(self._kept, event["step"])
+            self._steps = {step: spent for step, spent in self._steps.items() if step > self._kept}
+        elif event["kind"] == "step" and event["writer"].startswith("rank-0.") and event["step"] > self._kept:
+            self._steps[event["step"]] = event["duration_us"]
+
+    @property
+    def time_us(self) -> int:
+        return sum(self._steps.values())
 
 
 def holding_of(spec: TrainSpec) -> Holding:

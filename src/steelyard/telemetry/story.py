@@ -20,7 +20,9 @@ RECENT_STEPS = 20
 
 def tell(run_folder: Path, *, now: float, alive: bool) -> Story:
     """Read a run's folder and say what happened. `alive`: whether its driver holds the lock; `now` ends an open life."""
-    return Teller(run_folder).tell(now, alive)
+    teller = Teller(run_folder)
+    teller.read()
+    return teller.tell(now, alive)
 
 
 class Teller:
@@ -31,9 +33,14 @@ class Teller:
         self._reader = EventReader(run_folder)
         self._chronicle = Chronicle()
 
+    def read(self) -> list[Event]:
+        """Take in what was appended since the last time; returns it."""
+        fresh = self._reader.new()
+        self._chronicle.add(fresh)
+        return fresh
+
     def tell(self, now: float, alive: bool) -> Story:
-        """The story as of `now` (epoch seconds)."""
-        self._chronicle.add(self._reader.new())
+        """The story of what was read, as of `now` (epoch seconds). It takes time in proportion to the steps so far."""
         logs = tuple(sorted((self._folder / "logs").glob("*.log")))
         return story_of(self._chronicle, self._folder.name, now, alive, torn_lines=self._reader.torn_lines, logs=logs)
 

@@ -111,6 +111,7 @@ class Stories:
         teller = told.teller if told and goes_on(told.trace, trace) else Teller(run.path)
         began = time.perf_counter()
         try:
+            teller.read()
             story = teller.tell(now, trace[0])
         except FileNotFoundError as error:
             raise NotFoundError(f"{run.name} was deleted just now", next_step="steelyard get") from error
