@@ -28,7 +28,19 @@ SETTINGS = {
     # Ray's own processes take the cores from the training; these say how often they look at things that nobody waits for.
     "LOG_NAME_UPDATE_INTERVAL_S": "10",  # the log monitor's search for new files, whose lines nobody wants
     "RAY_LOG_MONITOR_MANY_FILES_THRESHOLD": "0",  # without it, below 1000 files, the interval does not hold
-    "REPORTER_UPDATE_INTERVAL_MS": "60000",  # the agent's figures for Ray's own dashboard, which is off. The default is 5000
+    "REPORTER_UPDATE_INTERVAL_MS": "60000",  # the agent's figures for Ray's own dashboard, which is off; the default is 5000
+    "RAY_enable_metrics_collection": "0",
+    "RAY_metrics_report_interval_ms": "60000",
+    "RAY_task_events_report_interval_ms": "0",  # 0 is never
+    "RAY_event_stats": "0",  # statistics of every timer, of which each process has one that rings a hundred times a second
+    "RAY_event_stats_print_interval_ms": "0",
+    "RAY_debug_dump_period_milliseconds": "0",
+    "RAY_io_context_event_loop_lag_collection_interval_ms": "0",
+    "RAY_raylet_report_resources_period_milliseconds": "1000",  # nothing else is scheduled here; the default of these two is 100
+    "RAY_raylet_check_gc_period_milliseconds": "1000",
+    "RAY_kill_idle_workers_interval_ms": "10000",
+    "RAY_report_worker_backlog_interval_ms": "10000",
+    "RAY_free_objects_period_milliseconds": "10000",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # no spot node here
     "RAY_TRAIN_ENABLE_STATE_ACTOR_RECONCILIATION": "0",
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",  # a rank's output goes to its own log
