@@ -32,6 +32,9 @@ def test_a_training_is_private_while_it_runs_and_adds_up_when_it_is_done(machine
     running = processes_of(machine.folder)
     assert any("raylet" in process.name() for process in running)
     assert listeners_off_loopback(machine) == []
+    actors = {process.name().removeprefix("ray::")[:10] for process in running if process.name().startswith("ray::")}
+    assert {"RayTrainWo", "TrainContr"} <= actors
+    assert not actors & {"PlacementG", "DatasetMan"}  # what LeanTrainer leaves out
     assert {process.environ()["RAY_USAGE_STATS_ENABLED"] for process in running if "raylet" in process.name()} == {"0"}
     run = machine.latest("tiny")
     assert (run.path / "ray-token").stat().st_mode & 0o777 == 0o600

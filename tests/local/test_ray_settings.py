@@ -1,10 +1,14 @@
-"""What is set before Ray is imported. Ray itself is not."""
+"""What is set before Ray is imported, and what is done when it is over. Ray itself is not there."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
+from steelyard.local import ray_cluster
 from steelyard.local.ray_cluster import SETTINGS, prepare_environment, private_token
 from tests.runtime.specs import make_spec
 
@@ -34,3 +38,10 @@ def test_the_token_is_readable_by_the_user_only_and_new_each_time(tmp_path: Path
     assert path.stat().st_mode & 0o777 == 0o600
     assert len(first) == 64
     assert path.read_text() != first
+
+
+def test_a_process_of_rays_that_does_not_end_by_itself_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_cluster, "EXIT_SECONDS", 0.1)
+    stuck = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    ray_cluster.end([psutil.Process(stuck.pid)])
+    assert stuck.wait(timeout=5) == -9

@@ -61,12 +61,13 @@ def fit(spec: TrainSpec, run_folder: Path, attempt: int, storage: Path) -> str:
     from ray.train.torch import TorchConfig, TorchTrainer  # noqa: PLC0415
     from ray.train.v2.api.exceptions import TrainingFailedError  # noqa: PLC0415
 
+    from steelyard.local.lean_trainer import LeanTrainer  # noqa: PLC0415
     from steelyard.local.torch_group import FileTorchConfig  # noqa: PLC0415
     from steelyard.runtime.ray_rank import ray_rank  # noqa: PLC0415
 
     resources = {"CPU": spec.cpus_per_worker} | ({"GPU": spec.gpus_per_worker} if spec.gpus_per_worker else {})
     rendezvous = storage / f"rendezvous-{attempt}"
-    trainer = TorchTrainer(
+    trainer = (LeanTrainer if spec.address is None else TorchTrainer)(
         ray_rank,
         train_loop_config={"run_folder": str(run_folder), "attempt": attempt, "group_started": time.time()},
         torch_config=FileTorchConfig(rendezvous=str(rendezvous)) if spec.address is None else TorchConfig(),

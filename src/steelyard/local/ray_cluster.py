@@ -9,9 +9,11 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 from steelyard.runtime.spec import TrainSpec
 
@@ -20,6 +22,9 @@ RAY_FOLDER = "ray-folder"
 """A file in the run's folder that names the one of its Ray."""
 OBJECT_STORE_BYTES = 200_000_000
 """Training passes no data through Ray's object store; its default of 30% of memory would be taken from the workers."""
+
+EXIT_SECONDS = 3.0
+"""How long Ray's processes may take to exit; they usually take one second."""
 
 SETTINGS = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # else raylet, GCS and workers listen on all interfaces
@@ -87,8 +92,18 @@ def ray_cluster(spec: TrainSpec, run_folder: Path) -> Iterator[Path]:
             ray.init(address=spec.address, log_to_driver=False, logging_level="ERROR")
         yield folder
     finally:
+        started = psutil.Process().children(recursive=True)
         ray.shutdown()
+        end(started)
         remove_ray_folder(run_folder)
+
+
+def end(processes: Sequence[psutil.Process]) -> None:
+    """See to it that they end: now and then an actor of Ray 2.60 waits for ever for a lock of its own while it exits."""
+    _gone, waiting = psutil.wait_procs(processes, timeout=EXIT_SECONDS)
+    for process in waiting:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def remove_ray_folder(run_folder: Path) -> None:
