@@ -1,0 +1,41 @@
+"""`models` on the terminal and as data."""
+
+import json
+
+import pytest
+
+from steelyard.cli.models import models, short
+from steelyard.cli.output import Format
+
+
+def test_the_list_has_a_row_for_each_model_and_an_encoder_no_cache(capsys: pytest.CaptureFixture[str]) -> None:
+    models()
+    rows = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines()}
+    assert rows["meta-llama/Llama-3.1-8B"][1:] == ["8.03B", "8.03B", "15.0", "GiB", "GQA", "128", "KiB", "131,072"]
+    assert rows["BAAI/bge-m3"][5:7] == ["MHA", "-"]
+
+
+def test_a_page_shows_parts_that_sum_to_the_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    models("gpt-oss-20b")
+    text = capsys.readouterr().out
+    assert "20.9B parameters, 4.19B for each token" in text
+    assert "12 of 24 layers see 128 tokens" in text
+    models("gpt-oss-20b", Format.json)
+    data = json.loads(capsys.readouterr().out)
+    assert sum(data["parts"].values()) == data["parameters"]
+    assert data["weights_bytes"] == 2 * data["parameters"]
+
+
+def test_where_attention_is_latent_what_is_cached_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    models("DeepSeek-V3")
+    assert "128 heads of 192, 576 elements cached a token and layer (MLA)" in capsys.readouterr().out
+
+
+def test_an_encoders_page_has_no_cache(capsys: pytest.CaptureFixture[str]) -> None:
+    models("bge-m3")
+    assert "KV cache" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("count", "told"), [(999, "999"), (134_515_008, "135M"), (8_030_261_248, "8.03B"), (1_026_408_232_448, "1.03T")])
+def test_counts_read_as_people_say_them(count: int, told: str) -> None:
+    assert short(count) == told
