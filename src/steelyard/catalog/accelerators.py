@@ -1,19 +1,72 @@
-"""Peak arithmetic of accelerators, for MFU: dense FLOP/s without sparsity, as their makers state them."""
+"""Accelerators: what `data/accelerators.json` knows of each, with its source."""
 
 from __future__ import annotations
 
-PEAK_BF16_FLOPS = {
-    "NVIDIA A10G": 70e12,  # NVIDIA A10G data sheet
-    "NVIDIA L4": 121e12,  # NVIDIA L4 data sheet, half of the figure with sparsity
-    "NVIDIA L40S": 362e12,  # NVIDIA L40S data sheet, half of the figure with sparsity
-    "NVIDIA A100-SXM4-40GB": 312e12,  # NVIDIA A100 data sheet
-    "NVIDIA A100-SXM4-80GB": 312e12,  # NVIDIA A100 data sheet
-    "NVIDIA H100 80GB HBM3": 989e12,  # NVIDIA H100 SXM data sheet, half of the figure with sparsity
-    "NVIDIA H200": 989e12,  # NVIDIA H200 data sheet, half of the figure with sparsity
-}
-"""By NVML's name of the whole device; other builds of the same chip (PCIe, NVL) and MIG slices have other peaks."""
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+DATA = Path(__file__).parent / "data" / "accelerators.json"
+
+
+@dataclass(frozen=True, slots=True)
+class MigProfile:
+    """A slice of a card (NVIDIA Multi-Instance GPU User Guide, "Supported MIG Profiles")."""
+
+    name: str
+    """`1g.10gb`: compute slices, and memory."""
+    memory_slices: int
+    """Of the card's eight."""
+    starts: tuple[int, ...]
+    """The memory slices at which it may begin: not every sum of profiles can be placed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accelerator:
+    """A kind of GPU that Steelyard plans with. What is not known is None or left out, never 0."""
+
+    name: str
+    architecture: str
+    ec2_names: tuple[str, ...]
+    """What EC2 calls it."""
+    nvml_names: tuple[str, ...]
+    """NVML's names of the whole device; other builds of the chip (PCIe, NVL) and MIG slices have other figures."""
+    memory_mib: int
+    """As EC2 reports it."""
+    usable_gib: tuple[float, float] | None
+    """The least and the most that CUDA was seen to offer."""
+    usable_source: str | None
+    tflops: Mapping[str, float]
+    """Dense peak by data type, in 10^12 operations a second."""
+    bandwidth_gb_s: float
+    """Of its memory."""
+    link_gb_s: float | None
+    """Of its NVLink, both directions together; None where there is PCIe only."""
+    link: str
+    mig: tuple[MigProfile, ...]
+    source: str
+
+
+@cache
+def accelerators() -> tuple[Accelerator, ...]:
+    """All of them, oldest first."""
+    return tuple(
+        Accelerator(
+            name=one["name"], architecture=one["architecture"], ec2_names=tuple(one["ec2"]), nvml_names=tuple(one["nvml"]),
+            memory_mib=one["memory_mib"], usable_gib=tuple(one["usable_gib"]) if one["usable_gib"] else None,
+            usable_source=one["usable_source"], tflops=one["tflops"], bandwidth_gb_s=one["bandwidth_gb_s"], link_gb_s=one["link_gb_s"],
+            link=one["link"], source=one["source"],
+            mig=tuple(MigProfile(name, profile["memory_slices"], tuple(profile["starts"])) for name, profile in one["mig"].items()),
+        )
+        for one in json.loads(DATA.read_text())["accelerators"]
+    )
 
 
 def peak_flops(device_name: str, precision: str) -> float | None:
     """FLOP/s of one device whose NVML name is `device_name` (`NVIDIA H100 80GB HBM3`), or None when it is not known."""
-    return PEAK_BF16_FLOPS.get(device_name) if precision == "bf16" else None
+    for one in accelerators():
+        if device_name in one.nvml_names and precision in one.tflops:
+            return one.tflops[precision] * 1e12
+    return None

@@ -47,6 +47,7 @@ COMMANDS = (
     Entry("Start", "explain", "language:explain", "Explain a kind or a field: explain Train.workers."),
     Entry("Start", "schema", "language:schema", "Print the JSON Schema that editors use."),
     Entry("Before", "validate", "language:validate", "Check blueprints: every problem with its place."),
+    Entry("Before", "gpus", "gpus:gpus", "List GPUs and the instance types that have them, by price."),
     Entry("Before", "models", "models:models", "List the models that are known, or show one in numbers."),
     Entry("Here", "run", "run:run", "Run a blueprint on this machine."),
     Entry("Look", "get", "runs:get", "List runs, or show one."),
