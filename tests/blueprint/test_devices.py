@@ -52,6 +52,8 @@ def test_auto_none_and_alternatives() -> None:
         ("H100:8..4", "runs backwards"),
         ("L4:4/4", "is not a share of one device"),
         ("L4:1/0", "is not a share of one device"),
+        ("B200:2g.40gb", "'2g.40gb' is no MIG profile of B200, which has 1g.23gb, 1g.45gb, 2g.45gb"),
+        ("L4:1g.5gb", "L4 cannot be sliced by MIG; for example L4:1/4"),
         ("1MB", "less memory than any device has"),
         ([], "an empty list asks for nothing"),
         (["auto", "H100"], "stand alone, not in a list"),
@@ -61,6 +63,11 @@ def test_what_is_wrong_is_said(value: str | list[str], words: str) -> None:
     with pytest.raises(ValueError, match=r"[a-z]") as caught:
         parse_gpu(value)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["H100:1g.10gb", "a100:2g.20gb", "A100:2g.10gb", "H100:1g.10gb+me", "A30:2g.12gb", "B300:1g.34gb"])
+def test_a_mig_profile_that_a_card_has_is_taken_and_cards_that_are_not_known_are_not_judged(text: str) -> None:
+    assert str(parse_gpu(text)) == text
 
 
 @pytest.mark.parametrize("text", ["H100:", ":8", "H100::8", "H100:8:"])

@@ -34,7 +34,12 @@ def test_what_is_not_known_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None
     text = capsys.readouterr().out
     assert "\nusable      -\n" in text
     assert "\npeak        -\n" in text
-    assert "MIG" not in text
+    assert "\nMIG         -\n" in text
+
+
+def test_a_card_that_cannot_be_sliced_has_no_word_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    gpus("L4")
+    assert "MIG" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("name", "near"), [("A100", "A100-40GB, A100-80GB"), ("h10", "H100"), ("L40", "L40S")])

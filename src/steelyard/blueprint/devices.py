@@ -1,4 +1,4 @@
-"""What a person asks of devices (`gpu:`), as a frozen value. Read by sizing and planning; knows no catalogue.
+"""What a person asks of devices (`gpu:`), as a frozen value. Read by sizing and planning.
 
 auto                    whatever the workload needs
 0                       none: a CPU run
@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from steelyard.catalog.accelerators import kinds_called
 from steelyard.units import parse_bytes, write_bytes, wrong
 
 _EXAMPLES = "auto, H100:8, A100:80GB:8, 24GB.., L4:1/4, H100:1g.10gb or 0"
@@ -140,9 +141,23 @@ def _with_detail(device: Device, detail: str, text: str) -> Device:
             raise ValueError(f"'{detail}' in '{text}' is not a share of one device; for example L4:1/4")
         share = Fraction(int(match[1]), int(match[2]))
     elif _PROFILE.fullmatch(detail):
+        check_profile(device.name, detail)
         profile = detail
     elif _COUNT.fullmatch(detail):
         count = parse_range(detail, 1)
     elif detail:
         raise ValueError(f"'{detail[:40]}' in '{text[:60]}' is not a number of devices, a share or a MIG profile; for example {_EXAMPLES}")
     return Device(count, device.name, device.memory, device.at_least, share, profile)
+
+
+def check_profile(name: str | None, profile: str) -> None:
+    """Refuse a MIG profile that no card of that name has. Cards that the catalogue does not know are not judged."""
+    cards = kinds_called(name) if name else ()
+    if not cards or any(card.mig is None for card in cards):
+        return
+    known = [one.name for card in cards for one in card.mig or ()]
+    if not known:
+        raise ValueError(f"{name} cannot be sliced by MIG; for example {name}:1/4, a share of it in time")
+    if profile.partition("+")[0] not in known:
+        names = ", ".join(dict.fromkeys(known))
+        raise ValueError(f"'{profile}' is no MIG profile of {name}, which has {names}; for example {name}:{known[0]}")

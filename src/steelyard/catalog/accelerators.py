@@ -45,7 +45,8 @@ class Accelerator:
     link_gb_s: float | None
     """Of its NVLink, both directions together; None where there is PCIe only."""
     link: str
-    mig: tuple[MigProfile, ...]
+    mig: tuple[MigProfile, ...] | None
+    """Empty where the card cannot be sliced, None where its profiles are not known."""
     source: str
 
 
@@ -58,10 +59,17 @@ def accelerators() -> tuple[Accelerator, ...]:
             memory_mib=one["memory_mib"], usable_gib=tuple(one["usable_gib"]) if one["usable_gib"] else None,
             usable_source=one["usable_source"], tflops=one["tflops"], bandwidth_gb_s=one["bandwidth_gb_s"], link_gb_s=one["link_gb_s"],
             link=one["link"], source=one["source"],
-            mig=tuple(MigProfile(name, profile["memory_slices"], tuple(profile["starts"])) for name, profile in one["mig"].items()),
+            mig=None if one["mig"] is None else tuple(
+                MigProfile(name, profile["memory_slices"], tuple(profile["starts"])) for name, profile in one["mig"].items()),
         )
         for one in json.loads(DATA.read_text())["accelerators"]
-    )
+    )  # fmt: skip
+
+
+def kinds_called(name: str) -> tuple[Accelerator, ...]:
+    """The accelerators that `name` may mean, in any case: `H100`, and `A100` in both of its sizes."""
+    word = name.lower()
+    return tuple(one for one in accelerators() if word == one.name.lower() or one.name.lower().startswith(f"{word}-"))
 
 
 def peak_flops(device_name: str, precision: str) -> float | None:

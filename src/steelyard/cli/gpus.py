@@ -77,7 +77,9 @@ def page_lines(page: verbs.GpuPage) -> Iterator[str]:
     yield f"peak        {peaks or '-'}{'   TFLOP/s, dense' if peaks else ''}"
     yield f"link        {link}"
     yield f"source      {gpu.source}"
-    if gpu.mig:
+    if gpu.mig is None:
+        yield "MIG         -"
+    elif gpu.mig:
         yield ""
         yield f"MIG         {MIG_SLICES} memory slices; a profile begins only where ▏ stands"
         for profile in gpu.mig:
