@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import typer
 
 from steelyard.cli.models import models, short
 from steelyard.cli.output import Format
@@ -20,7 +21,7 @@ def test_a_page_shows_parts_that_sum_to_the_whole(capsys: pytest.CaptureFixture[
     text = capsys.readouterr().out
     assert "20.9B parameters, 4.19B for each token" in text
     assert "12 of 24 layers see 128 tokens" in text
-    models("gpt-oss-20b", Format.json)
+    models("gpt-oss-20b", output=Format.json)
     data = json.loads(capsys.readouterr().out)
     assert sum(data["parts"].values()) == data["parameters"]
     assert data["weights_bytes"] == 2 * data["parameters"]
@@ -39,3 +40,27 @@ def test_an_encoders_page_has_no_cache(capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(("count", "told"), [(999, "999"), (134_515_008, "135M"), (8_030_261_248, "8.03B"), (1_026_408_232_448, "1.03T")])
 def test_counts_read_as_people_say_them(count: int, told: str) -> None:
     assert short(count) == told
+
+
+def test_on_devices_the_parts_are_shown_and_what_the_rest_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    models("Llama-3.1-8B", on="H100:2", context=8192)
+    text = capsys.readouterr().out
+    assert text.startswith("meta-llama/Llama-3.1-8B on 2 x H100, shared by 2 devices   weights in 16 bits\n")
+    assert "\n  weights        7.5 GiB  █" in text
+    assert " at once of 8,192 tokens (" in text
+    models("Llama-3.1-8B", on="H100:2", context=8192, output=Format.json)
+    data = json.loads(capsys.readouterr().out)
+    assert data["fits"]
+    assert f"{data['requests']['likely']:,} at once" in text
+
+
+def test_what_does_not_fit_says_by_how_much_and_exits_with_1(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit) as ended:
+        models("Llama-2-13b-chat-hf", on="T4")
+    assert ended.value.exit_code == 1
+    assert "does not fit: 13.3 GiB short" in capsys.readouterr().out
+
+
+def test_devices_without_a_model_are_refused() -> None:
+    with pytest.raises(typer.BadParameter, match="name a model"):
+        models(on="H100")

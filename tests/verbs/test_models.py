@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from steelyard.errors import NotFoundError
-from steelyard.verbs.models import model, models
+from steelyard.errors import InfeasibleError, NotFoundError
+from steelyard.verbs.models import fit, model, models
 from tests.catalog.test_architecture import LLAMA
 
 
@@ -48,3 +49,63 @@ def test_a_file_that_is_no_configuration_is_said_so(tmp_path: Path, text: str | 
         file.write_text(text)
     with pytest.raises(NotFoundError, match=told):
         model(str(file))
+
+
+# --- on devices ------------------------------------------------------------------------------------------------------
+
+
+def weighed(name: str, on: str, **how: Any) -> Any:
+    return fit(model(name).architecture, on, **how)
+
+
+def test_a_model_that_fits_says_how_many_requests_and_how_long_a_one() -> None:
+    one = weighed("Llama-3.1-8B", "H100", context=8192)
+    assert (one.accelerator.name, one.devices, one.context, one.longest) == ("H100", 1, 8192, 131_072)
+    assert 0 < one.requests.low <= one.requests.likely <= one.requests.high
+
+
+def test_a_model_that_is_too_large_holds_nothing() -> None:
+    one = weighed("Llama-2-13b-chat-hf", "T4")
+    assert (one.longest, one.requests.likely) == (0, 0)
+    assert one.memory.pool.likely < 0
+
+
+def test_fewer_bits_leave_more_room() -> None:
+    rooms = [weighed("Llama-3.1-8B", "L4", quantization=how).memory.pool.likely for how in ("none", "fp8", "awq")]
+    assert rooms == sorted(rooms)
+
+
+def test_the_context_is_4096_or_as_long_as_the_model_reads() -> None:
+    assert weighed("Llama-3.1-8B", "H100").context == 4096
+    assert weighed("phi-2", "H100").context == 2048
+
+
+@pytest.mark.parametrize(
+    ("on", "told"),
+    [("A100", "A100-40GB, A100-80GB"), ("2", "not one kind"), ("H100:1/2", "not one kind"), ("H100:1..4", "not one kind"),
+     ("H100:lots", "not a number of devices"), ("B300", "is not known"), ("A30", "not one kind")],
+)  # fmt: skip
+def test_what_is_not_a_number_of_known_gpus_is_said_so(on: str, told: str) -> None:
+    with pytest.raises(NotFoundError, match=told):
+        weighed("Llama-3.1-8B", on)
+
+
+def test_a_size_chooses_between_cards_of_one_name() -> None:
+    assert weighed("Llama-3.1-8B", "A100:80GB:2").accelerator.name == "A100-80GB"
+
+
+@pytest.mark.parametrize(
+    ("name", "on", "context", "rule", "step"),
+    [("Qwen2.5-7B-Instruct", "L4:8", None, "layout-impossible", "--on L4:4"),
+     ("phi-2", "H100", 4096, "sequence-too-long", "--context 2048")],
+)  # fmt: skip
+def test_what_cannot_be_says_what_could(name: str, on: str, context: int | None, rule: str, step: str) -> None:
+    with pytest.raises(InfeasibleError) as raised:
+        weighed(name, on, context=context)
+    (found,) = raised.value.findings
+    assert (found.rule, found.next_step) == (rule, step)
+
+
+def test_an_encoder_is_not_weighed() -> None:
+    with pytest.raises(NotFoundError, match="is an encoder"):
+        weighed("bge-m3", "L4")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +17,16 @@ BYTES = 2
 """Of an element in BF16."""
 BAR = 40
 """Characters of the longest bar."""
+
+
+class Quantized(StrEnum):
+    """The values of `--quantization`."""
+
+    none = "none"
+    fp8 = "fp8"
+    awq = "awq"
+    gptq = "gptq"
+
 
 Name = Annotated[str | None, typer.Argument(metavar="NAME", help="A model of the catalogue, a config.json, or its folder.",
                                             show_default=False)]  # fmt: skip
@@ -38,21 +50,36 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def models(name: Name = None, output: OutputOption = Format.table) -> None:
-    """List the models of the catalogue, or show one: its parameters by part, and what its KV cache takes.
+On = Annotated[str | None, typer.Option("--on", help="Weigh it on GPUs, served by vLLM: H100, A100:80GB:8.", show_default=False)]
+Context = Annotated[int | None, typer.Option("--context", min=1, help="Tokens of a request; with --on.", show_default="4096")]
+Weights = Annotated[Quantized, typer.Option("--quantization", help="How the weights are compressed; with --on.")]
 
-    A model that is not in the catalogue is read from its own config.json. Bytes are for BF16, two for each element.
+
+def models(
+    name: Name = None, on: On = None, context: Context = None, quantization: Weights = Quantized.none,
+    output: OutputOption = Format.table,
+) -> None:
+    """List the models of the catalogue, or show one: its parameters by part, what its KV cache takes, and how it fits on GPUs.
+
+    A model that is not in the catalogue is read from its own config.json. Without --on, bytes are for BF16, two for each element.
+    With --on, exit status 1 says that it does not fit.
 
     Examples:
       steelyard models
       steelyard models Llama-3.1-8B
       steelyard models ./my-model/config.json
+      steelyard models Llama-3.1-70B --on H100:4 --context 8192
     """
     if name is None:
+        if on:
+            raise typer.BadParameter("name a model to weigh: steelyard models Llama-3.1-8B --on H100")
         show([record(page) for page in verbs.models()], COLUMNS, output)
         next_command("steelyard models Llama-3.1-8B")
         return
     page = verbs.model(name)
+    if on:
+        weigh(page, verbs.fit(page.architecture, on, context, quantization.value), output)
+        return
     if output in (Format.json, Format.yaml):
         show_data(record(page), output)
     elif output in (Format.name, Format.wide):
@@ -96,3 +123,51 @@ def page_lines(page: verbs.ModelPage) -> Iterator[str]:
             yield f"  {tokens:>9,} tokens {format_bytes(BYTES * one.kv_elements(tokens)):>10}"
     yield ""
     yield f"source      {page.source}"
+
+
+def weigh(page: verbs.ModelPage, fit: verbs.Fit, output: Format) -> None:
+    """Print how the model fits; exit status 1 where not even one token is likely to."""
+    if output in (Format.json, Format.yaml):
+        show_data(fit_record(page, fit), output)
+    else:
+        write("".join(f"{line}\n" for line in fit_lines(page, fit)))
+    if not fit.longest:
+        raise typer.Exit(1)
+
+
+def fit_record(page: verbs.ModelPage, fit: verbs.Fit) -> dict[str, Any]:
+    """The fit as plain data; bytes are of one device."""
+    memory = fit.memory
+    return {
+        "name": page.architecture.name, "gpu": fit.accelerator.name, "devices": fit.devices, "quantization": fit.quantization,
+        "device_memory": memory.device_memory, "parts": {part: asdict(figure) for part, figure in memory.parts.items()},
+        "kv_pool": asdict(memory.pool), "kv_bytes_per_token": memory.kv_per_token, "context": fit.context,
+        "requests": asdict(fit.requests), "longest_context": fit.longest, "fits": fit.longest > 0,
+    }
+
+
+def fit_lines(page: verbs.ModelPage, fit: verbs.Fit) -> Iterator[str]:
+    """The fit for people: the memory of one device by part, and what the rest of it holds."""
+    memory, one = fit.memory, page.architecture
+    shared = f", shared by {fit.devices} devices" if fit.devices > 1 else ""
+    weights = "in 16 bits" if fit.quantization == "none" else f"in {fit.quantization.upper()}"
+    yield f"{one.name} on {fit.devices} x {fit.accelerator.name}{shared}   weights {weights}"
+    yield ""
+    rows = [*memory.parts.items(), *([("KV cache", memory.pool)] if memory.pool.likely > 0 else [])]
+    for part, figure in rows:
+        bar = "█" * max(1, round(BAR * min(figure.likely / memory.device_memory, 2)))
+        between = "" if figure.low == figure.high else f"   {gib(figure.low)} to {gib(figure.high)}"
+        yield f"  {part:<12}{gib(figure.likely):>10}  {bar:<{BAR}}{between}".rstrip()
+    yield f"  {'of':<12}{gib(memory.device_memory):>10}  {'·' * BAR}   usable, on each device"
+    yield ""
+    if not fit.longest:
+        yield f"does not fit: {gib(memory.kv_of(one, 1) - memory.pool.likely)} short before the first token of KV cache"
+        return
+    yield f"requests    {fit.requests.likely:,} at once of {fit.context:,} tokens ({fit.requests.low:,} to {fit.requests.high:,})"
+    yield f"context     {fit.longest:,} tokens at most in one request" + (", the model's own limit" if fit.longest == one.context else "")
+    yield f"source      {memory.parts['activations'].source}; weights from the {memory.parts['weights'].source}"
+
+
+def gib(size: int) -> str:
+    """Bytes as GiB, which people compare with a card's memory."""
+    return f"{size / 1024**3:.1f} GiB"

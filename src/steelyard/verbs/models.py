@@ -1,4 +1,4 @@
-"""The verb `models`: what is known of a model, by its name or from its own configuration."""
+"""The verb `models`: what is known of a model, by its name or from its own configuration, and whether GPUs hold it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from steelyard.blueprint.devices import parse_device
+from steelyard.catalog.accelerators import Accelerator, accelerators, kinds_called
 from steelyard.catalog.architecture import Architecture, read_architecture
 from steelyard.catalog.known import known_models
-from steelyard.errors import NotFoundError
+from steelyard.errors import InfeasibleError, NotFoundError
+from steelyard.findings import Finding
+from steelyard.sizing.need import Figure
+from steelyard.sizing.serving import GIB, Quantization, ServingMemory, impossible, serving_memory
+
+DEFAULT_CONTEXT = 4096
+"""Tokens of a request where nobody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +68,55 @@ def read(file: Path) -> ModelPage:
     if not isinstance(config, dict):
         raise NotFoundError(f"{file} is not a configuration: it holds no object", next_step='{"model_type": "llama", ...}')
     return ModelPage(read_architecture(str(file), config), str(file))
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A model on so many devices, served by vLLM with tensor parallelism over them."""
+
+    accelerator: Accelerator
+    devices: int
+    quantization: Quantization
+    memory: ServingMemory
+    context: int
+    """Tokens of a request, for `requests`."""
+    requests: Figure
+    """How many of them at once."""
+    longest: int
+    """Tokens of the longest request that is likely to fit; 0 where none does."""
+
+
+def fit(architecture: Architecture, on: str, context: int | None = None, quantization: Quantization = "none") -> Fit:
+    """Weigh a model on devices (`H100`, `A100:80GB:8`). Raises InfeasibleError for a layout that cannot be."""
+    card, devices = card_of(on)
+    length = context or min(DEFAULT_CONTEXT, architecture.context)
+    if architecture.encoder:
+        raise NotFoundError(f"{architecture.name} is an encoder: it has no KV cache to weigh", next_step="steelyard models")
+    if card.usable_gib is None:
+        raise NotFoundError(f"what CUDA offers of a {card.name} is not known", next_step=f"steelyard gpus {card.name}")
+    if why := impossible(architecture, devices):
+        possible = max(count for count in range(1, devices + 1) if not impossible(architecture, count))
+        raise InfeasibleError([Finding(rule="layout-impossible", severity="error", object=architecture.name,
+                                       message=f"{architecture.name}: {why}", next_step=f"--on {card.name}:{possible}")])
+    if length > architecture.context:
+        raise InfeasibleError([Finding(
+            rule="sequence-too-long", severity="error", object=architecture.name, next_step=f"--context {architecture.context}",
+            message=f"{length:,} tokens are more than the {architecture.context:,} that {architecture.name} can read")])
+    memory = serving_memory(architecture, devices, round(card.usable_gib[0] * GIB), quantization)
+    return Fit(card, devices, quantization, memory, length, memory.requests(architecture, length), memory.longest_context(architecture))
+
+
+def card_of(on: str) -> tuple[Accelerator, int]:
+    """The one kind of card that was asked for, and how many; a name that means several needs its memory too."""
+    try:
+        asked = parse_device(on)
+    except ValueError as error:
+        raise NotFoundError(str(error), next_step="steelyard gpus") from error
+    cards = kinds_called(asked.name) if asked.name else ()
+    if asked.memory is not None:
+        cards = tuple(one for one in cards if round(one.memory_mib / 1024) == round(asked.memory / 1e9))
+    if len(cards) != 1 or asked.share or asked.profile or asked.count.low != asked.count.high:
+        near = cards or accelerators()
+        raise NotFoundError(f"'{on}' is not one kind and number of whole GPUs; there are {', '.join(one.name for one in near)}",
+                            next_step=f"--on {near[0].name}:{asked.count.low}")
+    return cards[0], asked.count.low
