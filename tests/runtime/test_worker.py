@@ -51,9 +51,9 @@ def rank(folder: Path, **changes: Any) -> Worker:
     return me
 
 
-def events(me: Worker, kind: str) -> list[Event]:
+def events(me: Worker, *kinds: str) -> list[Event]:
     me._recorder.flush()
-    return [event for event in read_events(me.run_folder) if event["kind"] == kind]
+    return [event for event in read_events(me.run_folder) if event["kind"] in kinds]
 
 
 def saved(folder: Path) -> list[int]:
@@ -76,6 +76,14 @@ def test_steps_go_from_one_to_the_goal_and_the_last_is_saved(folder: Path, clock
     assert do(me, clock, goal=4) == [1, 2, 3, 4]
     assert saved(folder) == [4]
     assert [event["step"] for event in events(me, "step")] == [1, 2, 3, 4]
+
+
+def test_a_step_is_told_before_its_checkpoint_is_kept(folder: Path, clock: Clock) -> None:
+    me = rank(folder)
+    do(me, clock, goal=2)
+    told = [(event["kind"], event["step"]) for event in events(me, "step.saving", "checkpoint")]
+    assert told == [("step.saving", 2), ("checkpoint", 2)]
+    assert [event["loss"] for event in events(me, "step.saving")] == [0.5]
 
 
 def test_the_goal_is_the_blueprints_unless_the_script_says_its_own(folder: Path, clock: Clock) -> None:

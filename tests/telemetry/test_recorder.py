@@ -142,3 +142,25 @@ def test_on_a_real_clock_it_takes_far_less_than_a_hundredth_of_a_step(tmp_path: 
     own = [event["recorder_us"] for event in read_events(tmp_path)]
     assert len(own) == 200
     assert 0 < sum(own) / len(own) < 1000  # of the 300,000 that a step of the smallest blueprint takes
+
+
+def test_before_a_checkpoint_is_kept_everything_is_written_and_the_step_so_far() -> None:
+    clock = Clock()
+    recorder, writer = recorder_with(clock)
+    clock.ns += 1_000_000
+    recorder.end_step(1, 3.0, 10)
+    assert writer.events == []  # held back, to be written together
+    clock.ns += 2_000_000
+    recorder.mark("compute")
+    clock.ns += 500_000
+    recorder.saving(2, 2.5, 10, 40)
+    first, saving = writer.events
+    assert (first["kind"], first["step"]) == ("step", 1)
+    assert (saving["kind"], saving["step"], saving["loss"], saving["tokens"], saving["data_bytes"]) == ("step.saving", 2, 2.5, 10, 40)
+    assert (saving["duration_us"], saving["compute_us"], saving["other_us"]) == (2_500, 2_000, 500)
+    clock.ns += 3_000_000
+    recorder.mark("checkpoint")
+    recorder.end_step(2, 2.5, 10, 40)
+    recorder.flush()
+    whole = writer.events[-1]
+    assert (whole["kind"], whole["duration_us"], whole["compute_us"], whole["checkpoint_us"]) == ("step", 5_500, 2_000, 3_500)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from steelyard.telemetry.chronicle import Chronicle
 from steelyard.telemetry.events import EventWriter
+from steelyard.telemetry.records import Story
 from steelyard.telemetry.story import Teller, story_of, tell
-from tests.telemetry.made_up import MadeUpRun
+from tests.telemetry.made_up import PARTS, MadeUpRun, step_fields
 
 
 def test_a_run_goes_from_starting_to_done(run: MadeUpRun) -> None:
@@ -179,3 +180,45 @@ def test_a_run_without_run_start_begins_with_its_first_event(tmp_path: Path) -> 
     chronicle.add([{"t": 10.0, "kind": "worker.start", "writer": "rank-0.1", "attempt": 1}])
     assert tell(tmp_path / "demo-1", now=15.0, alive=True).goodput.life_us == 5_000_000
     assert story_of(chronicle, "demo-1", 15.0, alive=True).started == 10.0
+
+
+def killed_while_saving(run: MadeUpRun, from_step: int) -> Story:
+    """Rank 0 is killed after it began to save step 3, and training goes on after `from_step`."""
+    run.start()
+    run.attempt_start()
+    run.steps(1, 2)
+    run.now += 1.0
+    run.rank("step.saving", **step_fields(3, PARTS))
+    run.now += 0.5
+    run.lose_workers(2)
+    run.attempt_start(from_step)
+    run.rank("restore", step=from_step, duration_us=0)
+    run.steps(from_step + 1, 5)
+    run.end()
+    return run.story()
+
+
+def test_a_step_whose_checkpoint_was_kept_counts_though_its_rank_did_not_live_to_tell_of_it(run: MadeUpRun) -> None:
+    story = killed_while_saving(run, from_step=3)
+    assert [(row.step, row.attempt) for row in story.steps] == [(1, 1), (2, 1), (3, 1), (4, 2), (5, 2)]
+    assert story.wasted_steps == 0
+    assert story.goodput.productive_us + sum(story.goodput.losses_us.values()) == story.goodput.life_us
+
+
+def test_a_step_whose_checkpoint_was_not_kept_is_done_again_and_counts_once(run: MadeUpRun) -> None:
+    story = killed_while_saving(run, from_step=2)
+    assert [(row.step, row.attempt) for row in story.steps] == [(1, 1), (2, 1), (3, 2), (4, 2), (5, 2)]
+
+
+def test_a_step_that_was_told_whole_is_not_told_twice(run: MadeUpRun) -> None:
+    run.start()
+    run.attempt_start()
+    run.steps(1, 2)
+    run.rank("step.saving", **step_fields(3, PARTS))
+    run.steps(3, 3)
+    run.checkpoint(3)
+    run.lose_workers(3)
+    run.attempt_start(3)
+    run.rank("restore", step=3, duration_us=0)
+    run.steps(4, 4)
+    assert [row.step for row in run.story().steps] == [1, 2, 3, 4]

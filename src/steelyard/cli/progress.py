@@ -16,6 +16,8 @@ from steelyard.units import format_bytes, format_duration
 
 STEP_LINE_EVERY, MOVE_EVERY = 10.0, 1.0
 """Seconds between two step lines: where there is no terminal, and where one line moves on it."""
+SILENT = ("step", "step.saving", "sample", "metric")
+"""Kinds of events that are not worth a line."""
 SLOWNESS = 200
 """A story of many steps takes long to tell: for so many times as long it is not told again, so that the training has the cores."""
 
@@ -40,7 +42,7 @@ class Progress:
 
     def due(self, events: Sequence[Event], now: float) -> bool:
         """Whether a step line is due, or one of `events` is worth a line of its own."""
-        return now >= self.next_line or any(event["kind"] not in ("step", "sample") for event in events)
+        return now >= self.next_line or any(event["kind"] not in SILENT for event in events)
 
     def show(self, story: Story, events: Sequence[Event], now: float, took: float = 0.0) -> None:
         """`took`: seconds that telling the story took; the more, the later the next step line."""

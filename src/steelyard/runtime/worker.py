@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 AGREE_EVERY = 0.5
 """Seconds between two moments at which the ranks agree whether to checkpoint or to stop: a broadcast of three numbers."""
+UNREPORTED: dict[str, Any] = {"loss": None, "tokens": 0, "data_bytes": 0}
+"""A step of which the script reported nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,7 @@ class Worker:
     def _save(self, state: Callable[[], Mapping[str, Any]]) -> None:
         self._recorder.mark("other")
         if self.is_first:
+            self._recorder.saving(self.step, **(UNREPORTED | self._report))
             began = time.perf_counter_ns()
             saved = save_checkpoint(self.checkpoints, self.step, state(), self.spec.checkpoint_keep)
             took = (time.perf_counter_ns() - began) // 1000
@@ -176,7 +179,7 @@ class Worker:
             elif self._orders.checkpoint:
                 self._orders = Orders(next_agreement=self._orders.next_agreement)
             yield step
-            self._recorder.end_step(step, **({"loss": None, "tokens": 0, "data_bytes": 0} | self._report))
+            self._recorder.end_step(step, **(UNREPORTED | self._report))
             self._report = {}
             if self._orders.stop:
                 return

@@ -29,6 +29,8 @@ class Chronicle:
     world: int = 1
     """Ranks, as the driver started them."""
     steps: list[StepRow] = field(default_factory=list)
+    saving: StepRow | None = None
+    """The last step whose checkpoint was about to be kept, as far as it had come then."""
     phases: list[Phase] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
@@ -81,11 +83,20 @@ def _run_start(chronicle: Chronicle, _t: float, event: Event) -> None:
 
 def _step(chronicle: Chronicle, t: float, event: Event) -> None:
     if is_rank_0(event):
-        parts = {part: int(event[f"{part}_us"]) for part in STEP_PARTS}
-        world = chronicle.world  # ranks share a batch evenly, so rank 0 speaks for all
-        chronicle.steps.append(StepRow(
-            t, event["attempt"], int(event["step"]), int(event["duration_us"]), parts, event["loss"],
-            tokens=int(event["tokens"]) * world, data_bytes=int(event["data_bytes"]) * world, recorder_us=int(event["recorder_us"])))
+        chronicle.steps.append(_row(chronicle, t, event))
+
+
+def _saving(chronicle: Chronicle, t: float, event: Event) -> None:
+    if is_rank_0(event):
+        chronicle.saving = _row(chronicle, t, event)
+
+
+def _row(chronicle: Chronicle, t: float, event: Event) -> StepRow:
+    parts = {part: int(event[f"{part}_us"]) for part in STEP_PARTS}
+    world = chronicle.world  # ranks share a batch evenly, so rank 0 speaks for all
+    return StepRow(
+        t, event["attempt"], int(event["step"]), int(event["duration_us"]), parts, event["loss"],
+        tokens=int(event["tokens"]) * world, data_bytes=int(event["data_bytes"]) * world, recorder_us=int(event["recorder_us"]))
 
 
 def _phase(chronicle: Chronicle, t: float, event: Event) -> None:
@@ -110,6 +121,14 @@ def _saved(chronicle: Chronicle, t: float, event: Event) -> None:
 def _restored(chronicle: Chronicle, t: float, event: Event) -> None:
     if is_rank_0(event):
         _outside(chronicle, "restore", t, event)
+        _remember_saved(chronicle, int(event["step"]))
+
+
+def _remember_saved(chronicle: Chronicle, step: int) -> None:
+    """Training goes on after `step`: where rank 0 was killed after its checkpoint was kept and before it told of the step, it counts."""
+    row = chronicle.saving
+    if row and row.step == step and not any((one.step, one.attempt) == (step, row.attempt) for one in chronicle.steps):
+        chronicle.steps.append(row)
 
 
 def _outside(chronicle: Chronicle, kind: str, t: float, event: Event) -> None:
@@ -131,6 +150,6 @@ def _finding(chronicle: Chronicle, _t: float, event: Event) -> None:
 
 
 _READERS = {
-    "run.start": _run_start, "step": _step, "phase": _phase, "attempt.start": _attempt_start, "attempt.lost": _attempt_lost,
-    "checkpoint": _saved, "restore": _restored, "sample": _sample, "finding": _finding,
+    "run.start": _run_start, "step": _step, "step.saving": _saving, "phase": _phase, "attempt.start": _attempt_start,
+    "attempt.lost": _attempt_lost, "checkpoint": _saved, "restore": _restored, "sample": _sample, "finding": _finding,
 }

@@ -25,6 +25,7 @@ flushed, so a process killed at any byte spoils at most its own last line, which
 | worker.end | rank | rank, status (done, failed), step or error, peer_lost (bool, when failed) |
 | train.start | rank | start_step, steps (the goal), parameters, tokens_per_step (all ranks), flops_per_token, peak_flops (a rank's device, or null) |
 | step | rank | step (counts from 1), duration_us, data_us, compute_us, communication_us, optimizer_us, checkpoint_us, other_us, loss, tokens (this rank's), data_bytes, recorder_us |
+| step.saving | rank 0 | as `step`, up to the moment before its checkpoint is kept: stands for a `step` that its rank did not live to tell |
 | checkpoint | rank 0 | step, duration_us, bytes, path |
 | restore | rank | step, duration_us |
 | evaluation | rank 0 | step, name, value |

@@ -65,24 +65,33 @@ class StepRecorder:
         self._parts[source] -= moved
         self._parts[target] += moved
 
+    def saving(self, step: int, loss: float | None, tokens: int, data_bytes: int = 0) -> None:
+        """A checkpoint of this step is about to be kept. Tell of the step now: nobody may live to tell of it when it is over."""
+        self._keep("step.saving", self._clock() // 1000, step, loss, tokens, data_bytes)
+        self.flush()
+
     def end_step(self, step: int, loss: float | None, tokens: int, data_bytes: int = 0) -> None:
         """The step is over. `tokens` and `data_bytes` are this rank's; a loss of None was not looked at."""
         cpu = self._cpu()
         now = self._clock() // 1000
-        self._parts["other"] += now - self._at_us
-        fields = {
-            "step": step, "duration_us": now - self._end_us, **{f"{part}_us": spent for part, spent in self._parts.items()},
-            "loss": self._finite(step, loss), "tokens": tokens, "data_bytes": data_bytes,
-            "recorder_us": (self._own_ns + self._background()) // 1000,
-        }
+        self._tell_bad(step, loss)
+        self._keep("step", now, step, loss, tokens, data_bytes)
         self._end_us = self._at_us = now
         self._parts = dict.fromkeys(STEP_PARTS, 0)
         self._own_ns = -self._background()
-        self._lines.append(self._writer.line("step", self._wall(), fields))
         if now - self._flushed_us >= FLUSH_EVERY_US:
             self.flush()
             self._flushed_us = now
         self._own_ns += self._cpu() - cpu
+
+    def _keep(self, kind: str, now: int, step: int, loss: float | None, tokens: int, data_bytes: int) -> None:
+        """Hold a line with the step's parts until `now`; what nobody marked since the last mark is `other`."""
+        parts = self._parts | {"other": self._parts["other"] + now - self._at_us}
+        self._lines.append(self._writer.line(kind, self._wall(), {
+            "step": step, "duration_us": now - self._end_us, **{f"{part}_us": spent for part, spent in parts.items()},
+            "loss": loss if loss is not None and math.isfinite(loss) else None, "tokens": tokens, "data_bytes": data_bytes,
+            "recorder_us": (self._own_ns + self._background()) // 1000,
+        }))
 
     def flush(self) -> None:
         """Write what is held back. Call it when the loop ends, and before anything that may take long."""
@@ -90,13 +99,11 @@ class StepRecorder:
             self._writer.append(b"".join(self._lines))
             self._lines.clear()
 
-    def _finite(self, step: int, loss: float | None) -> float | None:
-        """The loss, or None for NaN and infinity, which JSON cannot hold; the first is told as a finding."""
-        if loss is None or math.isfinite(loss):
-            return loss
-        if not self._told_bad_loss:
-            self._told_bad_loss = True
-            self._writer.write(
-                "finding", rule="loss-not-finite", severity="error", object="loss", message=f"the loss of step {step} is {loss}",
-                evidence="from here on the weights hold no number", next_step="lower the learning rate, or clip gradients")
-        return None
+    def _tell_bad(self, step: int, loss: float | None) -> None:
+        """NaN and infinity, which JSON cannot hold, are told once as a finding."""
+        if self._told_bad_loss or loss is None or math.isfinite(loss):
+            return
+        self._told_bad_loss = True
+        self._writer.write(
+            "finding", rule="loss-not-finite", severity="error", object="loss", message=f"the loss of step {step} is {loss}",
+            evidence="from here on the weights hold no number", next_step="lower the learning rate, or clip gradients")

@@ -18,7 +18,7 @@ KIND = "Train"
 
 OVER = ("Done", "Stopped", "Failed", "Lost")
 DATA_FOLDERS = ("checkpoints", "output")
-NOISE = ("step", "sample", "metric")
+NOISE = ("step", "step.saving", "sample", "metric")
 """Kinds of events that come by the thousand; `events` leaves them out unless asked."""
 
 
