@@ -58,7 +58,18 @@ def test_what_does_not_fit_says_by_how_much_and_exits_with_1(capsys: pytest.Capt
     with pytest.raises(typer.Exit) as ended:
         models("Llama-2-13b-chat-hf", on="T4")
     assert ended.value.exit_code == 1
-    assert "does not fit: 13.3 GiB short" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "does not fit: " in text
+    assert "short for one request of 4,096 tokens" in text
+
+
+def test_a_request_that_is_longer_than_what_fits_does_not_fit(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit):
+        models("Llama-3.1-8B", on="A10G", context=131_072)
+    text = capsys.readouterr().out
+    assert "short for one request of 131,072 tokens" in text
+    assert " tokens at most in one request" in text
+    assert "not validated on A10G" in text
 
 
 def test_devices_without_a_model_are_refused() -> None:

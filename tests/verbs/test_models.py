@@ -90,6 +90,11 @@ def test_what_is_not_a_number_of_known_gpus_is_said_so(on: str, told: str) -> No
         weighed("Llama-3.1-8B", on)
 
 
+@pytest.mark.parametrize("on", ["A10G:24GB", "L40S:48GB", "T4:16GB", "H200:141GB"])
+def test_a_card_is_known_by_the_memory_that_it_is_sold_with(on: str) -> None:
+    assert weighed("SmolLM2-135M-Instruct", on).accelerator.name == on.partition(":")[0]
+
+
 def test_a_size_chooses_between_cards_of_one_name() -> None:
     assert weighed("Llama-3.1-8B", "A100:80GB:2").accelerator.name == "A100-80GB"
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from steelyard.cli.output import Column, Format, OutputOption, next_command, percent, show, show_data, write
+from steelyard.sizing.serving import MEASURED_ON
 from steelyard.units import format_bytes
 from steelyard.verbs import models as verbs
 
@@ -30,6 +31,7 @@ class Quantized(StrEnum):
 
 Name = Annotated[str | None, typer.Argument(metavar="NAME", help="A model of the catalogue, a config.json, or its folder.",
                                             show_default=False)]  # fmt: skip
+
 
 def short(count: int) -> str:
     """A count of parameters as people say it: `8.03B`, `135M`."""
@@ -126,12 +128,12 @@ def page_lines(page: verbs.ModelPage) -> Iterator[str]:
 
 
 def weigh(page: verbs.ModelPage, fit: verbs.Fit, output: Format) -> None:
-    """Print how the model fits; exit status 1 where not even one token is likely to."""
+    """Print how the model fits; exit status 1 where not even one request is likely to."""
     if output in (Format.json, Format.yaml):
         show_data(fit_record(page, fit), output)
     else:
         write("".join(f"{line}\n" for line in fit_lines(page, fit)))
-    if not fit.longest:
+    if not fit.fits:
         raise typer.Exit(1)
 
 
@@ -142,7 +144,7 @@ def fit_record(page: verbs.ModelPage, fit: verbs.Fit) -> dict[str, Any]:
         "name": page.architecture.name, "gpu": fit.accelerator.name, "devices": fit.devices, "quantization": fit.quantization,
         "device_memory": memory.device_memory, "parts": {part: asdict(figure) for part, figure in memory.parts.items()},
         "kv_pool": asdict(memory.pool), "kv_bytes_per_token": memory.kv_per_token, "context": fit.context,
-        "requests": asdict(fit.requests), "longest_context": fit.longest, "fits": fit.longest > 0,
+        "requests": asdict(fit.requests), "longest_context": fit.longest, "fits": fit.fits,
     }
 
 
@@ -160,12 +162,14 @@ def fit_lines(page: verbs.ModelPage, fit: verbs.Fit) -> Iterator[str]:
         yield f"  {part:<12}{gib(figure.likely):>10}  {bar:<{BAR}}{between}".rstrip()
     yield f"  {'of':<12}{gib(memory.device_memory):>10}  {'·' * BAR}   usable, on each device"
     yield ""
+    if not fit.fits:
+        yield f"does not fit: {gib(memory.kv_of(one, fit.context) - memory.pool.likely)} short for one request of {fit.context:,} tokens"
     if not fit.longest:
-        yield f"does not fit: {gib(memory.kv_of(one, 1) - memory.pool.likely)} short before the first token of KV cache"
         return
     yield f"requests    {fit.requests.likely:,} at once of {fit.context:,} tokens ({fit.requests.low:,} to {fit.requests.high:,})"
     yield f"context     {fit.longest:,} tokens at most in one request" + (", the model's own limit" if fit.longest == one.context else "")
-    yield f"source      {memory.parts['activations'].source}; weights from the {memory.parts['weights'].source}"
+    elsewhere = "" if fit.accelerator.name == MEASURED_ON else f", not validated on {fit.accelerator.name}"
+    yield f"source      {memory.parts['activations'].source}{elsewhere}; weights from the {memory.parts['weights'].source}"
 
 
 def gib(size: int) -> str:

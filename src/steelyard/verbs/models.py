@@ -17,6 +17,8 @@ from steelyard.findings import Finding
 from steelyard.sizing.need import Figure
 from steelyard.sizing.serving import GIB, Quantization, ServingMemory, impossible, serving_memory
 
+SOLD_AS = 0.1
+"""A card sold with 24 GB reports 22.4 GiB: by so much may the two numbers differ."""
 DEFAULT_CONTEXT = 4096
 """Tokens of a request where nobody says otherwise."""
 
@@ -85,6 +87,11 @@ class Fit:
     longest: int
     """Tokens of the longest request that is likely to fit; 0 where none does."""
 
+    @property
+    def fits(self) -> bool:
+        """Whether at least one request of `context` tokens is likely to fit."""
+        return self.requests.likely > 0
+
 
 def fit(architecture: Architecture, on: str, context: int | None = None, quantization: Quantization = "none") -> Fit:
     """Weigh a model on devices (`H100`, `A100:80GB:8`). Raises InfeasibleError for a layout that cannot be."""
@@ -114,7 +121,7 @@ def card_of(on: str) -> tuple[Accelerator, int]:
         raise NotFoundError(str(error), next_step="steelyard gpus") from error
     cards = kinds_called(asked.name) if asked.name else ()
     if asked.memory is not None:
-        cards = tuple(one for one in cards if round(one.memory_mib / 1024) == round(asked.memory / 1e9))
+        cards = tuple(one for one in cards if abs(one.memory_mib / 1024 / (asked.memory / 1e9) - 1) < SOLD_AS)
     if len(cards) != 1 or asked.share or asked.profile or asked.count.low != asked.count.high:
         near = cards or accelerators()
         raise NotFoundError(f"'{on}' is not one kind and number of whole GPUs; there are {', '.join(one.name for one in near)}",
