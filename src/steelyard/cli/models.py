@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from steelyard.cli.output import Column, Format, OutputOption, next_command, percent, show, show_data, write
-from steelyard.sizing.serving import MEASURED_ON
+from steelyard.sizing.serving import MEASURED_ON, Quantization
 from steelyard.units import format_bytes
 from steelyard.verbs import models as verbs
 
@@ -18,16 +17,6 @@ BYTES = 2
 """Of an element in BF16."""
 BAR = 40
 """Characters of the longest bar."""
-
-
-class Quantized(StrEnum):
-    """The values of `--quantization`."""
-
-    none = "none"
-    fp8 = "fp8"
-    awq = "awq"
-    gptq = "gptq"
-
 
 Name = Annotated[str | None, typer.Argument(metavar="NAME", help="A model of the catalogue, a config.json, or its folder.",
                                             show_default=False)]  # fmt: skip
@@ -54,11 +43,11 @@ COLUMNS = (
 
 On = Annotated[str | None, typer.Option("--on", help="Weigh it on GPUs, served by vLLM: H100, A100:80GB:8.", show_default=False)]
 Context = Annotated[int | None, typer.Option("--context", min=1, help="Tokens of a request; with --on.", show_default="4096")]
-Weights = Annotated[Quantized, typer.Option("--quantization", help="How the weights are compressed; with --on.")]
+Weights = Annotated[Quantization, typer.Option("--quantization", help="How the weights are compressed; with --on.")]
 
 
 def models(
-    name: Name = None, on: On = None, context: Context = None, quantization: Weights = Quantized.none,
+    name: Name = None, on: On = None, context: Context = None, quantization: Weights = "none",
     output: OutputOption = Format.table,
 ) -> None:
     """List the models of the catalogue, or show one: its parameters by part, what its KV cache takes, and how it fits on GPUs.
@@ -80,7 +69,7 @@ def models(
         return
     page = verbs.model(name)
     if on:
-        weigh(page, verbs.fit(page.architecture, on, context, quantization.value), output)
+        weigh(page, verbs.fit(page.architecture, on, context, quantization), output)
         return
     if output in (Format.json, Format.yaml):
         show_data(record(page), output)
