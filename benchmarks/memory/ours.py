@@ -1,0 +1,72 @@
+"""What Steelyard's sizing says of a point. A setting that it cannot express is said to be so, and is not compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import get_args
+
+from benchmarks.memory.cards import GIB, usable_gib
+from benchmarks.memory.judging import version
+from benchmarks.memory.peers import Prediction
+from benchmarks.memory.points import Point
+from steelyard.catalog.architecture import Architecture
+from steelyard.sizing.distributed import TrainLayout, total, train_memory
+from steelyard.sizing.serving import Engine, Quantization, impossible, serving_memory, usual_engine, weights_of
+
+QUANTIZATIONS: Mapping[str, Quantization] = MappingProxyType({name: name for name in get_args(Quantization)} | {"": "none", "w8a8": "fp8"})
+"""INT8 takes as much as FP8."""
+RANK = 8
+"""Of a LoRA whose rank is not stated."""
+
+
+def serving(point: Point, model: Architecture) -> Prediction:
+    """Fields that are not stated have vLLM's defaults; the context is then the model's own."""
+    tensor, pipeline, quantization = point.count("tensor"), point.count("pipeline"), QUANTIZATIONS[point.text("quantization")]
+    if impossible(model, tensor):
+        return Prediction(fits=False)
+    weights = weights_of(model, tensor, quantization, pipeline) / GIB
+    usable = usable_gib(point)
+    if usable is None:
+        return Prediction(weights)
+    engine = engine_of(point, round(usable * GIB))
+    memory = serving_memory(model, tensor, round(usable * GIB), quantization, pipeline_parallel=pipeline,
+                            kv_bits=8 if point.text("kv_dtype") == "fp8" else 16, engine=engine)  # fmt: skip
+    request = memory.kv_of(model, point.count("max_model_len", model.context))
+    outside = 0 if engine.graphs_inside else memory.parts["graphs"].likely
+    fits = memory.pool.likely >= request and outside <= (1 - engine.utilization) * usable * GIB
+    return Prediction(weights, memory.pool.likely / GIB, None, fits)
+
+
+def engine_of(point: Point, device_memory: int) -> Engine:
+    """vLLM as the point says, else as it is by default. A version that is not stated is taken for one before 0.21."""
+    usual = usual_engine(device_memory)
+    return Engine(
+        point.number("utilization") or usual.utilization, point.count("max_num_seqs", usual.sequences),
+        point.count("max_num_batched_tokens", usual.tokens), graphs_inside=version(point) >= (0, 21),
+    )
+
+
+def training(point: Point, model: Architecture) -> Prediction | None:
+    """None for a setting that a TrainLayout cannot express."""
+    layout = layout_of(point)
+    if layout is None:
+        return None
+    parts = train_memory(model, layout)
+    whole, usable = total(parts).likely / GIB, usable_gib(point)
+    beside = parts["runtime"].likely / GIB if point.text("measured") in ("allocated", "reserved") else 0
+    return Prediction(parts["weights"].likely / GIB, None, whole - beside, None if usable is None else whole <= usable)
+
+
+def layout_of(point: Point) -> TrainLayout | None:
+    """The point's layout. Not expressed are: training all weights in 16 bits without a copy in 32, checkpointing of some layers only or
+    of a kind that is not stated, and activations that are moved to the host."""
+    recipe, checkpointing, sharding = point.text("recipe"), point.text("checkpointing"), point.text("sharding")
+    if recipe not in ("pretrain", "full", "lora", "qlora") or checkpointing not in ("none", "full"):
+        return None
+    if sharding not in ("ddp", "zero1", "zero2", "zero3") or (recipe in ("pretrain", "full") and point.text("precision") == "bf16"):
+        return None
+    return TrainLayout(
+        data=point.count("data"), tensor=point.count("tensor"), pipeline=point.count("pipeline"), sharding=sharding, checkpointing=checkpointing,
+        micro_batch=point.count("micro_batch"), sequence=point.count("sequence"), recipe=recipe, lora_rank=point.count("lora_rank", RANK),
+    )  # fmt: skip
