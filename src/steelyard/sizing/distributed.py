@@ -1,0 +1,240 @@
+"""What a training needs of each device, by part and layout, for models on GPUs. Pure.
+
+    layout = TrainLayout(data=8, tensor=1, pipeline=1, sharding="zero3", checkpointing="full", micro_batch=1, sequence=4096, recipe="full")
+    total(train_memory(model, layout)), step_time(model, layout, card, batch=64, devices_per_node=8, network_gbit_s=None)
+
+Weights, gradients and optimizer: Rajbhandari et al., "ZeRO", arXiv 1910.02054, section 3.1. Mixed precision takes 16 bytes for each
+parameter with AdamW: BF16 weights and gradients, FP32 master weights and two moments. FSDP holds the same 16 as FP32 weights,
+gradients and moments. docs/training-memory.md explains all parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from steelyard.catalog.architecture import Architecture
+from steelyard.sizing.need import Figure
+from steelyard.sizing.train_activations import CASES, Case, activation_bytes
+from steelyard.sizing.train_layout import (
+    NF4_BITS, Checkpointing, Optimizer, Recipe, Sharding, Stage, TrainLayout, adapter_parameters, stages,
+)  # fmt: skip
+from steelyard.sizing.training_time import step_time
+
+__all__ = [
+    "Checkpointing", "Optimizer", "Recipe", "Sharding", "TrainLayout", "adapter_parameters", "checkpoint_bytes", "impossible_training",
+    "largest_micro_batch", "step_time", "total", "train_memory",
+]  # fmt: skip
+
+GIB = 1024**3
+EIGHT_BIT_MOMENT = 1 + 4 / 256
+"""Bytes of a moment of bitsandbytes' 8-bit AdamW, with a scale for each block of 256. Embeddings keep 32 bits in the Trainer."""
+LOGITS: Mapping[Case, int] = MappingProxyType({"low": 4, "likely": 12, "high": 16})
+"""Bytes for each token and word. Likely: log-probabilities, their gradient and the gradient of the logits, all FP32, which live at
+once in the backward pass of torch's cross_entropy, after the upcast that transformers (`ForCausalLMLoss`) and torchtitan do. Low: BF16
+logits and their gradient only (a fused kernel). High: FP32 logits are held as well (transformers before 4.45)."""
+DEEPSPEED_BUCKET = 500_000_000
+"""Elements of a bucket of DeepSpeed's ZeRO 1 and 2, for gradients and for weights (its documentation of the configuration)."""
+CONTEXT: Mapping[Case, float] = MappingProxyType({"low": 0.25 * GIB, "likely": 0.5 * GIB, "high": 1.0 * GIB})
+"""CUDA, its libraries and their workspaces. Low: what vLLM 0.19 measured as not torch's on one H100. The others are assumed."""
+NCCL: Mapping[Case, float] = MappingProxyType({"low": 0.25 * GIB, "likely": 0.8 * GIB, "high": 2.2 * GIB})
+"""Buffers of communication. High: what vLLM 0.19 measured with four H100. Low and likely are assumed."""
+FRAGMENTED: Mapping[Case, float] = MappingProxyType({"low": 0.0, "likely": 0.03, "high": 0.1})
+"""Of what comes and goes: reserved and not allocated. 1.5% of all in a log of nanotron (Llama 1B on 8 H100), 9% in Megatron-LM's pull
+request 6885."""
+
+
+def exactly(size: float, source: str) -> Figure:
+    return Figure(round(size), round(size), round(size), source)
+
+
+def between(low: float, likely: float, high: float, source: str) -> Figure:
+    return Figure(round(low), round(likely), round(high), source)
+
+
+def total(parts: Mapping[str, Figure]) -> Figure:
+    """All parts together."""
+    columns = zip(*((part.low, part.likely, part.high) for part in parts.values()), strict=True)
+    low, likely, high = (sum(column) for column in columns)
+    return Figure(low, likely, high, "sum of the parts")
+
+
+def train_memory(model: Architecture, layout: TrainLayout, nodes_devices: int = 8) -> Mapping[str, Figure]:
+    """Bytes of the fullest device, by part: weights, gradients, optimizer, activations, logits, buffers, runtime. The layout must be
+    possible. `nodes_devices`: devices of one node; with fewer than there are, NCCL needs buffers for the network too."""
+    every = [stage_memory(model, layout, stage, nodes_devices) for stage in stages(model, layout)]
+    return MappingProxyType(max(every, key=lambda parts: total(parts).likely))
+
+
+def stage_memory(model: Architecture, layout: TrainLayout, stage: Stage, nodes_devices: int) -> dict[str, Figure]:
+    """Bytes of a device of one pipeline stage."""
+    logits = logits_bytes(model, layout, stage)
+    low, likely, high = (activation_bytes(model, layout, stage, case, getattr(logits, case)) for case in CASES)
+    moving = {
+        "activations": between(min(low, likely), likely, max(likely, high), "tensors that transformers 5.23 keeps; arXiv 2205.05198"),
+        "logits": logits,
+        "buffers": buffer_bytes(model, layout, stage),
+    }
+    return {
+        "weights": weights_bytes(model, layout, stage),
+        "gradients": exactly(gradient_bytes(model, layout, stage), "arXiv 1910.02054, section 3.1"),
+        "optimizer": exactly(optimizer_bytes(model, layout, stage), f"{layout.optimizer}; arXiv 1910.02054, section 3.1"),
+        **moving,
+        "runtime": runtime_bytes(layout, total(moving), nodes_devices),
+    }
+
+
+def weights_bytes(model: Architecture, layout: TrainLayout, stage: Stage) -> Figure:
+    """Of weights that compute: of a frozen model with its adapters, or of the model that is trained, without its master copy."""
+    shards, wide = layout.shards("weights"), 4 if layout.precision == "fp32" else 2
+    adapters = 4 * adapters_of(model, layout) / shards if layout.adapters_only else 0
+    if layout.recipe != "qlora":
+        return exactly(wide * stage.parameters / shards + adapters, "dimensions of the model")
+    rest = stage.vocabulary + stage.norms
+    least = NF4_BITS / 8 * stage.matrices + 2 * rest
+    return between(least / shards + adapters, least / shards + adapters, (least + 2 * rest) / shards + adapters,
+                   "NF4 matrices (arXiv 2305.14314), the rest in 16 bits; high: in 32, as peft may turn it")  # fmt: skip
+
+
+def adapters_of(model: Architecture, layout: TrainLayout) -> float:
+    """Adapter parameters of one stage; every tensor-parallel device counts them whole, as they are thin."""
+    return adapter_parameters(model, layout.lora_rank) / layout.pipeline
+
+
+def trained(model: Architecture, layout: TrainLayout, stage: Stage) -> float:
+    """Parameters with gradients on one device, before sharding."""
+    return adapters_of(model, layout) if layout.adapters_only else stage.parameters
+
+
+def gradient_width(layout: TrainLayout) -> int:
+    """Bytes of a gradient: that of the weight which is trained. peft keeps adapters in FP32."""
+    return 4 if layout.adapters_only or layout.precision == "fp32" else 2
+
+
+def gradient_bytes(model: Architecture, layout: TrainLayout, stage: Stage) -> float:
+    return gradient_width(layout) * trained(model, layout, stage) / layout.shards("gradients")
+
+
+def optimizer_bytes(model: Architecture, layout: TrainLayout, stage: Stage) -> float:
+    """FP32 master weights, where what is trained is in 16 bits, and moments."""
+    master = 0 if gradient_width(layout) == 4 else 4
+    count = trained(model, layout, stage)
+    embeddings = 0.0 if layout.adapters_only else stage.vocabulary - (stage.head if model.parts["head"] else 0)
+    return (master * count + moment_bytes(model, layout, count, embeddings)) / layout.shards("optimizer")
+
+
+def moment_bytes(model: Architecture, layout: TrainLayout, count: float, embeddings: float) -> float:
+    """AdamW keeps two FP32 moments; Adafactor a row and a column of each matrix (Shazeer and Stern, arXiv 1804.04235); SGD without
+    momentum nothing."""
+    if layout.optimizer == "adamw":
+        return 8 * count
+    if layout.optimizer == "adamw8bit":
+        return 2 * EIGHT_BIT_MOMENT * (count - embeddings) + 8 * embeddings
+    return 0 if layout.optimizer == "sgd" else 8 * count / model.width
+
+
+def logits_bytes(model: Architecture, layout: TrainLayout, stage: Stage) -> Figure:
+    """Of the loss over the vocabulary, which tensor-parallel devices share; an encoder and the first stages have none."""
+    words = 0 if model.encoder or not stage.head else layout.tokens * model.vocabulary / layout.tensor
+    return between(*(LOGITS[case] * words for case in CASES), "FP32 cross entropy of transformers and torchtitan")
+
+
+def buffer_bytes(model: Architecture, layout: TrainLayout, stage: Stage) -> Figure:
+    """Copies that computing and communicating need beside the state."""
+    if layout.data > 1 and layout.sharding == "zero3":
+        return gathered_bytes(layout, stage)
+    count, width = trained(model, layout, stage), gradient_width(layout)
+    if layout.data > 1 and layout.sharding in ("zero1", "zero2"):
+        bucket = width * min(count, DEEPSPEED_BUCKET)
+        return between(bucket, 2 * bucket, 4.5 * bucket, "DeepSpeed's buckets; high: 4.5 with overlap_comm (its documentation)")
+    copy = 2 * (stage.matrices + stage.head) if not layout.adapters_only and layout.precision == "bf16" else 0
+    reduced = 4 * count if layout.data > 1 else 0
+    return between(0, copy + reduced, copy + reduced, "BF16 copy of autocast; buckets of DistributedDataParallel")
+
+
+def gathered_bytes(layout: TrainLayout, stage: Stage) -> Figure:
+    """FSDP: the layer in use and the next one, whole; embedding and head, whole for the whole pass; of what is trained also the layer's
+    gradients, before they are reduced in FP32, and the head's."""
+    wide = 4 if layout.precision == "fp32" else NF4_BITS / 8 if layout.recipe == "qlora" else 2
+    outer = (4 if layout.precision == "fp32" else 2) * stage.vocabulary
+    two = 2 * wide * stage.unit
+    if layout.adapters_only:
+        return between(two, outer + two, outer + 2 * two, "FSDP's gathered units")
+    width = gradient_width(layout)
+    grown = (width + 4) * stage.unit
+    likely = outer + width * stage.head + two + grown
+    most = likely + 2 * width * stage.vocabulary + two
+    return between(two + width * stage.unit, likely, most, "FSDP's gathered units and their gradients")
+
+
+def runtime_bytes(layout: TrainLayout, moving: Figure, nodes_devices: int) -> Figure:
+    """CUDA, NCCL where there are several devices, and what the allocator reserves beyond `moving`."""
+    groups = sum(size > 1 for size in (layout.data, layout.tensor, layout.pipeline)) if layout.devices > 1 else 0
+    far = 1 if layout.devices > nodes_devices else 0
+    sizes = [CONTEXT[case] + NCCL[case] * (groups + far if case == "high" else min(1, groups)) + FRAGMENTED[case] * getattr(moving, case)
+             for case in CASES]  # fmt: skip
+    return between(*sizes, "CUDA, NCCL, and fragmentation of torch's allocator")
+
+
+def impossible_training(model: Architecture, layout: TrainLayout, nodes_devices: int = 8) -> str:
+    """Why `model` cannot be trained in this layout, or nothing. `nodes_devices`: devices of one node."""
+    return shape_problem(model, layout) or parallel_problem(model, layout, nodes_devices)
+
+
+def shape_problem(model: Architecture, layout: TrainLayout) -> str:
+    """What of the model cannot be divided."""
+    tensor, pipeline = layout.tensor, layout.pipeline
+    if model.heads % tensor:
+        return f"{model.heads} attention heads cannot be shared equally by {tensor} devices"
+    if model.latent is None and model.kv_heads % tensor:
+        return f"{model.kv_heads} KV heads cannot be shared equally by {tensor} devices"
+    if model.vocabulary % tensor:
+        return f"a vocabulary of {model.vocabulary:,} cannot be shared equally by {tensor} devices"
+    if model.layers < pipeline:
+        return f"{model.layers} layers are fewer than {pipeline} pipeline stages"
+    if model.layers % pipeline:
+        return f"{model.layers} layers cannot be shared equally by {pipeline} pipeline stages"
+    return ""
+
+
+def parallel_problem(model: Architecture, layout: TrainLayout, nodes_devices: int) -> str:
+    """What of the layout does not go together."""
+    if min(layout.data, layout.tensor, layout.pipeline, layout.micro_batch, layout.sequence) < 1:
+        return "every size of a layout is at least 1"
+    if layout.sequence > model.context and not model.encoder:
+        return f"a sequence of {layout.sequence:,} tokens is longer than the {model.context:,} that the model can read"
+    if layout.tensor > nodes_devices:
+        return f"tensor parallelism over {layout.tensor} devices does not stay within a node of {nodes_devices}"
+    if layout.pipeline > 1 and layout.sharding in ("zero2", "zero3"):
+        return "sharded gradients would be gathered for every micro-batch of a pipeline: ZeRO-2 and FSDP do not go with pipeline stages"
+    if layout.sequence_parallel and layout.sequence % layout.tensor:
+        return f"a sequence of {layout.sequence:,} tokens cannot be shared equally by {layout.tensor} devices"
+    if layout.recipe == "qlora" and layout.tensor > 1:
+        return "4-bit weights cannot be shared by tensor parallelism: their blocks of 64 do not follow rows"
+    return ""
+
+
+def largest_micro_batch(model: Architecture, layout: TrainLayout, usable: int) -> int:
+    """Sequences at a time that likely fit into `usable` bytes of a device; 0 where not one does."""
+
+    def fits(size: int) -> bool:
+        return total(train_memory(model, replace(layout, micro_batch=size))).likely <= usable
+
+    if not fits(1):
+        return 0
+    low = 1
+    while fits(2 * low):
+        low *= 2
+    high = 2 * low
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
+
+
+def checkpoint_bytes(model: Architecture, layout: TrainLayout) -> int:
+    """Of a checkpoint to go on from, of all devices together: FP32 weights of what is trained, and its moments."""
+    count = adapter_parameters(model, layout.lora_rank) if layout.adapters_only else model.parameters
+    embeddings = 0 if layout.adapters_only else model.parts["embeddings"]
+    return round(4 * count + moment_bytes(model, layout, count, embeddings))
