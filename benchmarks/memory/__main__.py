@@ -33,12 +33,13 @@ def main() -> int:
     kept = enough and side == "judging"
     file = keep(HERE / "results" if kept else TRIALS / "memory", of, {
         "benchmark": "memory", **provenance(of), "recipe": dict(recipe.counts) | {"side": side}, "points": counted,
-        "cells": [cell.data() for cell in found], "tools": {tool: summary(judged, tool) for tool in TOOLS}, "losing": worst(judged),
+        "cells": [cell.data() for cell in found], "losing": worst(judged),
+        "tools": {tool: summary(judged, tool) for tool in TOOLS},
         "held": {tool: summary([row for row in rows if row.point.side == "held"], tool) for tool in TOOLS},
         "not_compared": [row.point.name for row in judged if not row.said], "rows": [row.data() for row in judged if row.said],
     })
-    print(f"{side}: " + "; ".join(f"{kind} {sizes[side]['points']} points of {sizes[side]['sources']} sources, {sizes[side]['out of memory']} "
-                                  "out of memory" for kind, sizes in counted.items()))  # fmt: skip
+    for kind, sizes in counted.items():
+        print(f"{side}, {kind}: " + ", ".join(f"{count} {what}" for what, count in sizes[side].items()))
     status = judge(found)
     for line in worst(judged):
         print(f"      {line}")
@@ -47,8 +48,8 @@ def main() -> int:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description="Public measured points of GPU memory against three estimates.")
-    parser.add_argument("--side", choices=SIDES, default="judging", help="which points: those that judge, that tune, or that were held back")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description="Measured GPU memory against three estimates.")
+    parser.add_argument("--side", choices=SIDES, default="judging", help="the points that judge, that tune, or that were held back")
     return parser.parse_args()
 
 

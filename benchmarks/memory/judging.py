@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import fmean, median
+from types import MappingProxyType
 from typing import Any
 
 from benchmarks.bars import Bar, Cell
@@ -13,7 +14,9 @@ from benchmarks.memory.points import Point
 
 OURS = "steelyard"
 POOL_SINCE = (0, 17)
-MEASURES: Mapping[str, tuple[str, str]] = {"weights": ("weights_gib", "weights"), "kv-pool": ("pool_gib", "pool"), "training": ("peak_gib", "total")}
+MEASURES: Mapping[str, tuple[str, str]] = MappingProxyType({
+    "weights": ("weights_gib", "weights"), "kv-pool": ("pool_gib", "pool"), "training": ("peak_gib", "total"),
+})
 """By what is compared: the column with the measured figure, and the field of a prediction."""
 WORST = 8
 
@@ -37,9 +40,9 @@ class Row:
     def data(self) -> dict[str, Any]:
         """For the kept result."""
         measured = {column: self.point.number(column) for column, _ in MEASURES.values() if column in self.point.fields}
-        said = {tool: {name: None if value is None else value if isinstance(value, bool) else round(value, 3) for name, value in
-                       (("weights", one.weights), ("pool", one.pool), ("total", one.total), ("fits", one.fits))} for tool, one in self.said.items()}
-        return {"point": self.point.name, "side": self.point.side, "outcome": self.point.text("outcome"), "measured": measured, "said": said}
+        said = {tool: {name: round(value, 3) if isinstance(value, float) else value for name, value in asdict(one).items()}
+                for tool, one in self.said.items()}  # fmt: skip
+        return {"point": self.point.name, "outcome": self.point.text("outcome"), "measured": measured, "said": said}
 
 
 def comparable(point: Point, measure: str) -> bool:
@@ -115,7 +118,8 @@ def cells(rows: Sequence[Row], bars: Mapping[str, Bar], tools: Sequence[str]) ->
 def counted(rows: Sequence[Row], name: str) -> str:
     """How many points a figure is of."""
     if name == "false-fits":
-        return f"{sum(row.point.text('outcome') == 'oom' and row.said.get(OURS, Prediction()).fits is not None for row in rows)} ran out of memory"
+        failed = [row for row in rows if row.point.text("outcome") == "oom" and row.said.get(OURS, Prediction()).fits is not None]
+        return f"{len(failed)} ran out of memory"
     if name == "false-refusals":
         return f"{ran(rows, OURS)} ran"
     return f"{len(errors(rows, name.removesuffix('-median').removesuffix('-p90'), OURS))} points"
@@ -136,7 +140,10 @@ def worst(rows: Sequence[Row], tool: str = OURS) -> list[str]:
 def setting(point: Point) -> str:
     """What distinguishes a run, in short."""
     if point.kind == "serving":
-        return " ".join(filter(None, (point.text("quantization"), f"tp{point.count('tensor')}", f"pp{point.count('pipeline')}", point.text("card"),
-                                      f"vLLM {point.text('version') or '?'}")))  # fmt: skip
-    return " ".join(filter(None, (point.text("recipe"), point.text("quantization"), f"{point.count('data')} devices {point.text('sharding')}",
-                                  f"{point.text('micro_batch')}x{point.text('sequence')}", point.text("checkpointing"), point.text("engine"))))  # fmt: skip
+        layout = f"tp{point.count('tensor')} pp{point.count('pipeline')}"
+        words = (point.text("quantization"), layout, point.text("card"), f"vLLM {point.text('version') or '?'}")
+    else:
+        layout = f"{point.count('data')} devices {point.text('sharding')} {point.text('micro_batch')}x{point.text('sequence')}"
+        recipe = f"{point.text('recipe')} {point.text('quantization')}".strip()
+        words = (recipe, layout, f"checkpointing {point.text('checkpointing')}", point.text("engine"))
+    return " ".join(filter(None, words))

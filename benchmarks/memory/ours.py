@@ -11,11 +11,15 @@ from benchmarks.memory.judging import version
 from benchmarks.memory.peers import Prediction
 from benchmarks.memory.points import Point
 from steelyard.catalog.architecture import Architecture
-from steelyard.sizing.distributed import TrainLayout, total, train_memory
+from steelyard.sizing.distributed import Checkpointing, Recipe, Sharding, TrainLayout, total, train_memory
 from steelyard.sizing.serving import Engine, Quantization, impossible, serving_memory, usual_engine, weights_of
 
 QUANTIZATIONS: Mapping[str, Quantization] = MappingProxyType({name: name for name in get_args(Quantization)} | {"": "none", "w8a8": "fp8"})
 """INT8 takes as much as FP8."""
+RECIPES: Mapping[str, Recipe] = MappingProxyType({name: name for name in get_args(Recipe)})
+CHECKPOINTINGS: Mapping[str, Checkpointing] = MappingProxyType({name: name for name in get_args(Checkpointing)})
+SHARDINGS: Mapping[str, Sharding] = MappingProxyType({name: name for name in get_args(Sharding)})
+"""By what the points write."""
 RANK = 8
 """Of a LoRA whose rank is not stated."""
 
@@ -61,12 +65,14 @@ def training(point: Point, model: Architecture) -> Prediction | None:
 def layout_of(point: Point) -> TrainLayout | None:
     """The point's layout. Not expressed are: training all weights in 16 bits without a copy in 32, checkpointing of some layers only or
     of a kind that is not stated, and activations that are moved to the host."""
-    recipe, checkpointing, sharding = point.text("recipe"), point.text("checkpointing"), point.text("sharding")
-    if recipe not in ("pretrain", "full", "lora", "qlora") or checkpointing not in ("none", "full"):
+    recipe, sharding = RECIPES.get(point.text("recipe")), SHARDINGS.get(point.text("sharding"))
+    checkpointing = CHECKPOINTINGS.get(point.text("checkpointing"))
+    if recipe is None or checkpointing is None or sharding is None:
         return None
-    if sharding not in ("ddp", "zero1", "zero2", "zero3") or (recipe in ("pretrain", "full") and point.text("precision") == "bf16"):
+    if recipe in ("pretrain", "full") and point.text("precision") == "bf16":
         return None
     return TrainLayout(
-        data=point.count("data"), tensor=point.count("tensor"), pipeline=point.count("pipeline"), sharding=sharding, checkpointing=checkpointing,
-        micro_batch=point.count("micro_batch"), sequence=point.count("sequence"), recipe=recipe, lora_rank=point.count("lora_rank", RANK),
-    )  # fmt: skip
+        data=point.count("data"), tensor=point.count("tensor"), pipeline=point.count("pipeline"), sharding=sharding,
+        checkpointing=checkpointing, micro_batch=point.count("micro_batch"), sequence=point.count("sequence"), recipe=recipe,
+        lora_rank=point.count("lora_rank", RANK),
+    )

@@ -1,6 +1,7 @@
 """Public measured points: one row is one run that somebody measured and published, with its source.
 
-An empty field was not stated there. The columns are those of `points/serving.csv` and `points/training.csv`; memory is in GiB of one device.
+An empty field was not stated there. The columns are those of `points/serving.csv` and `points/training.csv`; memory is in GiB of one
+device.
 """
 
 from __future__ import annotations

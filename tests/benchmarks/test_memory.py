@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,9 +15,11 @@ from benchmarks.memory.points import HERE, LARGE_SOURCE, Point, architecture, co
 
 SERVING, TRAINING = read_points("serving"), read_points("training")
 POINTS = SERVING + TRAINING
-H100 = {"source": "s", "version": "0.19.0", "model": "m", "as": "meta-llama/Llama-3.1-8B", "quantization": "none", "kv_dtype": "auto", "tensor": "1",
-        "pipeline": "1", "card": "H100-80GB", "device_gib": "79.19", "utilization": "0.95", "max_model_len": "8192", "max_num_seqs": "",
-        "max_num_batched_tokens": "", "weights_gib": "14.99", "pool_gib": "58.11", "outcome": "fit"}  # fmt: skip
+H100 = {
+    "source": "s", "version": "0.19.0", "model": "m", "as": "meta-llama/Llama-3.1-8B", "quantization": "none", "kv_dtype": "auto",
+    "tensor": "1", "pipeline": "1", "card": "H100-80GB", "device_gib": "79.19", "utilization": "0.95", "max_model_len": "8192",
+    "max_num_seqs": "", "max_num_batched_tokens": "", "weights_gib": "14.99", "pool_gib": "58.11", "outcome": "fit",
+}
 
 
 def served(**changes: str) -> Point:
@@ -65,7 +66,10 @@ def test_about_a_fifth_is_held_back_and_a_half_of_the_rest_judges() -> None:
     assert found["judging"] == pytest.approx(800, abs=100)
 
 
-@pytest.mark.parametrize(("name", "billions"), [("qwen-7b", 7.721), ("qwen-14b", 14.167), ("qwen-72b", 72.288), ("gemma-7b", 8.538), ("gemma-2b", 2.506)])
+PUBLISHED = {"qwen-7b": 7.721, "qwen-14b": 14.167, "qwen-72b": 72.288, "gemma-7b": 8.538, "gemma-2b": 2.506}
+
+
+@pytest.mark.parametrize(("name", "billions"), PUBLISHED.items())
 def test_configurations_that_are_here_have_as_many_parameters_as_was_published(name: str, billions: float) -> None:
     assert architecture(name).parameters / 1e9 == pytest.approx(billions, rel=0.001)
 
@@ -132,8 +136,10 @@ def test_a_version_is_read_where_one_is_stated(text: str, found: tuple[int, ...]
     "changes", [{"recipe": "full", "precision": "bf16"}, {"checkpointing": "selective"}, {"checkpointing": ""}, {"sharding": "hybrid"}],
 )
 def test_a_setting_that_a_layout_cannot_express_is_not_compared(changes: dict[str, str]) -> None:
-    usual: dict[str, Any] = {"recipe": "lora", "precision": "bf16", "checkpointing": "full", "sharding": "ddp", "data": "1", "micro_batch": "1",
-                             "sequence": "512", "lora_rank": "16"}  # fmt: skip
+    usual = {
+        "recipe": "lora", "precision": "bf16", "checkpointing": "full", "sharding": "ddp", "data": "1", "micro_batch": "1",
+        "sequence": "512", "lora_rank": "16",
+    }
     assert layout_of(Point("training", 2, "judging", H100 | usual)) is not None
     assert layout_of(Point("training", 2, "judging", H100 | usual | changes)) is None
 

@@ -50,7 +50,7 @@ def test_a_longer_context_leaves_room_for_fewer_and_a_larger_device_for_more(nam
 
 def test_the_longest_context_is_the_last_that_the_pool_holds() -> None:
     one = model("Qwen/Qwen2.5-14B-Instruct")
-    memory = serving_memory(one, 1, round(39 * GIB))
+    memory = serving_memory(one, 1, round(34 * GIB))
     longest = memory.longest_context(one)
     assert 0 < longest < one.context
     assert memory.kv_of(one, longest) <= memory.pool.likely < memory.kv_of(one, longest + 1)
