@@ -1,0 +1,175 @@
+"""How fast a served model answers: from the work of `roofline.py` to TTFT and TPOT. Pure.
+
+    step(p, n) = |dense read, dense compute| + |experts read, expert compute| + n cache reads + exchange + traffic + launches
+    prompt     = step(a prompt, n - 1) - step(nothing, n - 1)
+    TPOT       = step(nothing, n) + shared (n - 1) prompt / output
+    TTFT       = request + step(a prompt, n - 1) + waits step(nothing, n) + burst (n - 1) prompt
+
+with each time of the work divided by the efficiency that was measured for it, and n requests in flight in a closed loop. A step
+lasts about as long as the longer of reading weights and multiplying them; prompts of others interrupt a request while it writes,
+and it waits for theirs before it begins, most of all when all begin together. The constants, how they were found and how far they
+are off: docs/speed.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from steelyard.catalog.accelerators import Accelerator
+from steelyard.catalog.architecture import Architecture
+from steelyard.sizing.need import Figure
+from steelyard.sizing.roofline import Format, Numbers, Work, widened, work_of
+from steelyard.sizing.serving import Quantization, impossible
+
+DATA = Path(__file__).parent / "data" / "speed.json"
+MEASURED_ON = ("H100", "H200", "B200", "B300")
+"""The cards of the rows that the constants and intervals come from."""
+OVERLAP = 3
+"""Reading and multiplying overlap: together they last the 3-norm of both, at most 26% longer than the longer one."""
+FORMATS: Mapping[Quantization, tuple[Format, Format]] = MappingProxyType({
+    "none": ("bf16", "bf16"), "fp8": ("fp8", "fp8"), "awq": ("int4", "int4"), "gptq": ("int4", "int4"),
+    "mxfp4": ("bf16", "mxfp4"), "nvfp4": ("bf16", "nvfp4"),
+})
+"""How the dense part and the routed experts of a model are kept; as gpt-oss and NVIDIA's NVFP4 checkpoints of such models are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How fast one replica is while so many requests are in flight."""
+
+    ttft: Figure
+    """Microseconds until a request has its first token, waiting for others included."""
+    tpot: Figure
+    """Microseconds a token after the first."""
+    fastest_ttft: int
+    """The roofline, in microseconds: no prediction is below it."""
+    fastest_tpot: int
+    validated: bool
+    """Whether rows that were measured on the same kind of card, in one stage and such numbers stand behind the intervals."""
+
+
+NEAREST: Mapping[str, str] = MappingProxyType({"read int4": "experts int4", "read mxfp4": "read nvfp4", "experts bf16": "experts fp8"})
+"""What nobody measured, and what is taken for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """The share of its peak that each kind of work reaches. Floats, or arrays of them while the constants are fitted."""
+
+    dense: Any
+    experts: Any
+    cache: Any
+    dense_compute: Any
+    expert_compute: Any
+    attention: Any
+    exchange: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What `data/speed.json` holds."""
+
+    constants: Mapping[str, float]
+    families: tuple[str, ...]
+    """Of the models that the constants come from."""
+    intervals: Mapping[str, Mapping[str, tuple[float, float]]]
+    """Measured over predicted, at the 5th and 95th percentile, by kind (`known`, `other model`, `other card`) and figure."""
+    source: str
+
+
+@cache
+def measured() -> Measured:
+    """The constants and intervals that ship."""
+    stored = json.loads(DATA.read_text())
+    intervals = {kind: {name: tuple(ends) for name, ends in figures.items()} for kind, figures in stored["intervals"].items()}
+    return Measured(stored["constants"], tuple(stored["families"]), intervals, stored["source"])
+
+
+def serving_speed(
+    model: Architecture, card: Accelerator, *, tensor_parallel: int, quantization: Quantization, prompt: int, output: int, batch: int,
+    pipeline_parallel: int = 1,
+) -> Speed | None:
+    """The speed of one replica with `batch` requests in flight, each of `prompt` tokens in and `output` out.
+
+    All of `batch` must have their place in the KV cache: waiting for memory is not counted. None when the card's peak is not known,
+    or the layout is impossible.
+    """
+    if model.encoder or pipeline_parallel > model.layers or impossible(model, tensor_parallel):
+        return None
+    dense, experts = FORMATS[quantization]
+    if not model.experts:
+        dense = experts
+    work = work_of(model, card, Numbers(dense, experts), tensor_parallel=tensor_parallel, pipeline_parallel=pipeline_parallel,
+                   prompt=prompt, output=output, batch=batch)  # fmt: skip
+    if work is None:
+        return None
+    validated = card.name in MEASURED_ON and pipeline_parallel == 1 and quantization not in ("awq", "gptq")
+    return speed_of(work, rates_of(card, Numbers(dense, experts), measured().constants), model.family, validated)
+
+
+def speed_of(work: Work, rates: Rates, family: str, validated: bool) -> Speed:
+    """The figures with their intervals, none of them below the roofline."""
+    known = measured()
+    ttft, tpot = latency(work, rates, known.constants)
+    kind = "other card" if not validated else "known" if family in known.families else "other model"
+    ends = known.intervals[kind]
+    fastest_ttft, fastest_tpot = round(work.fastest_ttft * 1e6), round(work.fastest_tpot * 1e6)
+    return Speed(figure(ttft, ends["ttft"], fastest_ttft, known.source), figure(tpot, ends["tpot"], fastest_tpot, known.source),
+                 fastest_ttft, fastest_tpot, validated)  # fmt: skip
+
+
+def figure(seconds: float, ends: tuple[float, float], fastest: int, source: str) -> Figure:
+    """In microseconds, from `fastest` on."""
+    low, likely, high = (max(fastest, round(seconds * 1e6 * factor)) for factor in (ends[0], 1.0, ends[1]))
+    return Figure(low, likely, high, source)
+
+
+def latency(work: Work, rates: Rates, constants: Mapping[str, Any]) -> tuple[Any, Any]:
+    """TTFT and TPOT in seconds. Arithmetic only: also of arrays, as fields of `work` and `rates`."""
+    others = work.batch - 1
+    alone = step(work, rates, constants, work.batch)
+    before = step(work, rates, constants, others)
+    joined = step(work, rates, constants, others, prompts=1)
+    prompt = joined - before
+    tpot = alone + constants["shared"] * others * prompt / work.output
+    ttft = constants["request"] + joined + constants["waits"] * alone + constants["burst"] * others * prompt
+    return ttft, tpot
+
+
+def step(work: Work, rates: Rates, constants: Mapping[str, Any], requests: Any, prompts: int = 0) -> Any:
+    """Seconds of one step that writes a token for each of `requests` and reads `prompts` prompts."""
+    tokens = requests + prompts * work.prompt
+    chosen = 1 - work.missed ** (constants["spread"] * tokens)
+    seconds = both(work.dense / rates.dense, tokens * work.dense_compute / rates.dense_compute)
+    seconds += both(work.experts * chosen / rates.experts, tokens * work.expert_compute / rates.expert_compute)
+    seconds += requests * (work.cache / rates.cache + constants["sequence"]) + prompts * work.attention / rates.attention
+    seconds += tokens * (work.exchange / rates.exchange + work.traffic * constants["passes"])
+    launches = work.layers * (constants["layer"] + constants["doubling"] * work.doublings + prompts * constants["prompt layer"])
+    return seconds + launches + work.expert_layers * constants["expert layer"] + work.latent_layers * constants["latent layer"]
+
+
+def both(reading: Any, multiplying: Any) -> Any:
+    """Seconds of two things that overlap."""
+    return (reading**OVERLAP + multiplying**OVERLAP) ** (1 / OVERLAP)
+
+
+def rates_of(card: Accelerator, numbers: Numbers, constants: Mapping[str, Any]) -> Rates:
+    """The efficiencies for a card and the numbers of a checkpoint. Cards before Hopper are taken to be as efficient as it is."""
+    generation = "Blackwell" if card.architecture.startswith("Blackwell") else "Hopper"
+    dense, experts = (f"{generation} {'widened' if widened(card, kind) else kind}" for kind in (numbers.dense, numbers.experts))
+    return Rates(
+        dense=constant(f"read {numbers.dense}", constants), experts=constant(f"experts {numbers.experts}", constants),
+        cache=constants["cache"], dense_compute=constants[dense], expert_compute=constants[experts],
+        attention=constants["attention"], exchange=constants["exchange"],
+    )
+
+
+def constant(name: str, constants: Mapping[str, Any]) -> Any:
+    """A constant by its name, or that of its nearest relative."""
+    return constants[NEAREST.get(name, name)]
