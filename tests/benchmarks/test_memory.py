@@ -12,6 +12,7 @@ from benchmarks.memory.judging import OURS, Row, errors, false_fits, false_refus
 from benchmarks.memory.ours import layout_of
 from benchmarks.memory.peers import Prediction, accelerate_serving, accelerate_training, planner_serving
 from benchmarks.memory.points import HERE, LARGE_SOURCE, Point, architecture, counts, key, read_points, side
+from steelyard.sizing.distributed import adapter_parameters
 
 SERVING, TRAINING = read_points("serving"), read_points("training")
 POINTS = SERVING + TRAINING
@@ -19,6 +20,10 @@ H100 = {
     "source": "s", "version": "0.19.0", "model": "m", "as": "meta-llama/Llama-3.1-8B", "quantization": "none", "kv_dtype": "auto",
     "tensor": "1", "pipeline": "1", "card": "H100-80GB", "device_gib": "79.19", "utilization": "0.95", "max_model_len": "8192",
     "max_num_seqs": "", "max_num_batched_tokens": "", "weights_gib": "14.99", "pool_gib": "58.11", "outcome": "fit",
+}
+TRAINED = H100 | {
+    "recipe": "lora", "precision": "bf16", "checkpointing": "full", "sharding": "ddp", "data": "1", "micro_batch": "1", "sequence": "512",
+    "lora_rank": "16", "lora_targets": "query,value", "engine": "",
 }
 
 
@@ -132,16 +137,22 @@ def test_a_version_is_read_where_one_is_stated(text: str, found: tuple[int, ...]
     assert version(served(version=text)) == found
 
 
-@pytest.mark.parametrize(
-    "changes", [{"recipe": "full", "precision": "bf16"}, {"checkpointing": "selective"}, {"checkpointing": ""}, {"sharding": "hybrid"}],
-)
+NOT_EXPRESSED = ({"recipe": "full", "precision": "bf16"}, {"checkpointing": "selective"}, {"checkpointing": ""}, {"micro_batch": ""})
+
+
+@pytest.mark.parametrize("changes", NOT_EXPRESSED)
 def test_a_setting_that_a_layout_cannot_express_is_not_compared(changes: dict[str, str]) -> None:
-    usual = {
-        "recipe": "lora", "precision": "bf16", "checkpointing": "full", "sharding": "ddp", "data": "1", "micro_batch": "1",
-        "sequence": "512", "lora_rank": "16",
-    }
-    assert layout_of(Point("training", 2, "judging", H100 | usual)) is not None
-    assert layout_of(Point("training", 2, "judging", H100 | usual | changes)) is None
+    model = architecture(H100["as"])
+    assert layout_of(Point("training", 2, "judging", TRAINED), model) is not None
+    assert layout_of(Point("training", 2, "judging", TRAINED | changes), model) is None
+
+
+def test_adapters_elsewhere_than_on_queries_and_values_are_as_many_parameters_there() -> None:
+    """LoRA of rank 16 on all seven matrices of Llama 3.1 8B has 41,943,040 parameters."""
+    model = architecture(H100["as"])
+    layout = layout_of(Point("training", 2, "judging", TRAINED | {"lora_targets": "all"}), model)
+    assert layout is not None
+    assert adapter_parameters(model, layout.lora_rank) == pytest.approx(41_943_040, rel=0.01)
 
 
 def test_each_tool_says_something_of_a_served_point_and_nothing_of_an_unknown_model() -> None:
