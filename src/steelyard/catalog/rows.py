@@ -107,7 +107,8 @@ class Sheet:
             else:
                 self.rows.append(Row({name.text: cell for name, cell in zip(header, cells, strict=False)}, place))
         if header is None:
-            self._tell(Place(file, 1, 1), "the file is empty: its first line must name the columns", next_step=f"for example: {self.example}")
+            example = f"for example: {self.example}"
+            self._tell(Place(file, 1, 1), "the file is empty: its first line must name the columns", next_step=example)
 
     def _header(self, cells: list[Cell], place: Place, columns: Sequence[str], needed: Sequence[str]) -> list[Cell] | None:
         """The columns by their names in lower case, or None, with findings, where they cannot be used."""
