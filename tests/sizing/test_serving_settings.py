@@ -119,3 +119,8 @@ def test_experts_in_mxfp4_are_a_quarter_of_those_in_16_bits() -> None:
     one = model("openai/gpt-oss-120b")
     whole, small = weights_of(one, 1, "none"), weights_of(one, 1, "mxfp4")
     assert 0.26 < (small - (whole - 2 * one.parts["experts"])) / (2 * one.parts["experts"]) < 0.29
+
+
+def test_an_encoder_has_no_sampler() -> None:
+    one, engine = model("BAAI/bge-m3"), usual_engine(L4)
+    assert activations_of(one, 1, engine) == activations_of(one, 1, replace(engine, sequences=1))

@@ -231,10 +231,11 @@ def activations_of(model: Architecture, tensor_parallel: int, engine: Engine) ->
 
     A dense layer holds its inner states, before and after the gate, and three states of the model's width. The sampler has the
     logits of `max_num_seqs` sequences over the whole vocabulary on each device, beside the last states. The buffers of an expert
-    layer (each token goes to several experts) stay allocated while the sampler runs.
+    layer (each token goes to several experts) stay allocated while the sampler runs. An encoder has no sampler.
     """
     inner = inner_width(model) // tensor_parallel
-    sampler = SAMPLER_BYTES * engine.sequences * padded_vocabulary(model) + 2 * engine.tokens * model.width
+    words = 0 if model.encoder else padded_vocabulary(model)
+    sampler = SAMPLER_BYTES * engine.sequences * words + 2 * engine.tokens * model.width
     if model.experts:
         routed = engine.tokens * model.experts_per_token
         return round(ALWAYS + sampler + 2 * routed * (max(2 * inner, model.width) + max(inner, model.width)))
