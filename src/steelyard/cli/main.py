@@ -49,6 +49,8 @@ COMMANDS = (
     Entry("Before", "validate", "language:validate", "Check blueprints: every problem with its place."),
     Entry("Before", "gpus", "gpus:gpus", "List GPUs and the instance types that have them, by price."),
     Entry("Before", "models", "models:models", "List the models that are known, or show one in numbers."),
+    Entry("Before", "catalog", "catalog:catalog", "Say what the catalogue knows and from when, or update it from AWS."),
+    Entry("Before", "plan", "plan:plan", "Weigh blueprints: memory, speed, price, and why not another."),
     Entry("Here", "run", "run:run", "Run a blueprint on this machine."),
     Entry("Look", "get", "runs:get", "List runs, or show one."),
     Entry("Look", "describe", "runs:describe", "Show everything that is known of a run."),
