@@ -1,8 +1,9 @@
 """Steelyard weighs AI workloads before they run, runs them, watches them, prices them, and says what is wrong and why.
 
-    from steelyard import Train, read, worker
+    from steelyard import Train, plan, read, worker
 
     blueprint = read("train.yaml")          # or BlueprintError: every problem with its place
+    plan("chat.yaml").price_micro_hour      # weighed before anything is rented
     Train(name="mine", script="train.py")   # the same classes as in YAML
     me = worker()                           # inside a training script: rank, checkpoints, metrics
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         SteelyardError,
     )
     from steelyard.runtime.worker import worker
+    from steelyard.verbs.plan import plan
 
 __version__ = "0.1.0"
 
@@ -37,12 +39,13 @@ _HOMES = {
         "SteelyardError",
     ),
     "steelyard.runtime.worker": ("worker",),
+    "steelyard.verbs.plan": ("plan",),
 }  # fmt: skip
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Batch", "BlueprintError", "InfeasibleError", "LedgerError", "MissingExtraError", "NotFoundError", "Notebook", "Platform", "Rag",
-    "RunFailedError", "Serve", "StateError", "SteelyardError", "Team", "Train", "__version__", "read", "worker",
+    "RunFailedError", "Serve", "StateError", "SteelyardError", "Team", "Train", "__version__", "plan", "read", "worker",
 ]  # fmt: skip
 
 

@@ -14,12 +14,13 @@ GB = 10**9
 @pytest.mark.parametrize(
     ("text", "device"),
     [
-        ("H100", Device(name="H100")),
+        ("H100", Device(name="H100", counted=False)),
+        ("H100:1", Device(name="H100")),
         ("H100:8", Device(Range(8, 8), "H100")),
         ("A100:80GB:8", Device(Range(8, 8), "A100", 80 * GB)),
-        ("A100:80GB", Device(Range(1, 1), "A100", 80 * GB)),
-        ("24GB", Device(memory=24 * GB)),
-        ("24GB..", Device(memory=24 * GB, at_least=True)),
+        ("A100:80GB", Device(Range(1, 1), "A100", 80 * GB, counted=False)),
+        ("24GB", Device(memory=24 * GB, counted=False)),
+        ("24GB..", Device(memory=24 * GB, at_least=True, counted=False)),
         ("24GB:2", Device(Range(2, 2), memory=24 * GB)),
         ("L40S:4..8", Device(Range(4, 8), "L40S")),
         ("L4:1/4", Device(name="L4", share=Fraction(1, 4))),

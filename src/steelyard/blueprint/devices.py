@@ -3,7 +3,7 @@
 auto                    whatever the workload needs
 0                       none: a CPU run
 2    4..8               so many of any kind
-H100    H100:8          a kind, and how many
+H100    H100:8          a kind: as many as are needed (one, on this machine), or so many
 A100:80GB:8             a kind in one of its sizes
 24GB    24GB..    24GB:2    any device sold with that much memory, or with at least that much
 L4:1/4                  a share of a device
@@ -67,11 +67,13 @@ class Device:
     """Of one device, between 0 and 1."""
     profile: str | None = None
     """A MIG profile of one device: `1g.10gb`."""
+    counted: bool = True
+    """Whether the count was written: on a cluster `H100` alone takes as many as the workload needs."""
 
     def __str__(self) -> str:
         memory = "" if self.memory is None else write_bytes(self.memory) + ".." * self.at_least
         detail = self.profile or (f"{self.share.numerator}/{self.share.denominator}" if self.share else "")
-        plain = self.count == Range(1, 1) and bool(self.name or memory)
+        plain = bool(detail) or not self.counted
         return ":".join(part for part in (self.name or "", memory, detail, "" if plain else str(self.count)) if part)
 
 
@@ -130,7 +132,7 @@ def parse_device(text: str) -> Device:
     size = parse_bytes(memory[1]) if memory else None
     if size is not None and size < 10**9:
         raise ValueError(f"'{text[:60]}' asks for less memory than any device has; for example 24GB, or 0 for no device at all")
-    return _with_detail(Device(name=name, memory=size, at_least=bool(memory and memory[2])), parts[0] if parts else "", text)
+    return _with_detail(Device(name=name, memory=size, at_least=bool(memory and memory[2]), counted=False), parts[0] if parts else "", text)
 
 
 def _with_detail(device: Device, detail: str, text: str) -> Device:
@@ -147,7 +149,7 @@ def _with_detail(device: Device, detail: str, text: str) -> Device:
         count = parse_range(detail, 1)
     elif detail:
         raise ValueError(f"'{detail[:40]}' in '{text[:60]}' is not a number of devices, a share or a MIG profile; for example {_EXAMPLES}")
-    return Device(count, device.name, device.memory, device.at_least, share, profile)
+    return Device(count, device.name, device.memory, device.at_least, share, profile, counted=bool(detail))
 
 
 def check_profile(name: str | None, profile: str) -> None:

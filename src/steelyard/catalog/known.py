@@ -28,6 +28,12 @@ class KnownModel:
         return read_architecture(self.name, self.config)
 
 
+    @property
+    def native(self) -> str:
+        """The format of its published weights, as the configuration names it (`fp8`, `mxfp4`, `awq`); 16 bits where it says nothing."""
+        return str((self.config.get("quantization_config") or {}).get("quant_method") or "none")
+
+
 @cache
 def known_models() -> Mapping[str, KnownModel]:
     """Every model of the catalogue by its name."""

@@ -9,16 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from steelyard.blueprint.devices import parse_device
-from steelyard.catalog.accelerators import Accelerator, accelerators, kinds_called
+from steelyard.catalog.accelerators import Accelerator, accelerators
 from steelyard.catalog.architecture import Architecture, read_architecture
 from steelyard.catalog.known import known_models
 from steelyard.errors import InfeasibleError, NotFoundError
 from steelyard.findings import Finding
+from steelyard.planning.offers import matches
 from steelyard.sizing.need import Figure
 from steelyard.sizing.serving import GIB, Quantization, ServingMemory, impossible, serving_memory
 
-SOLD_AS = 0.1
-"""A card sold with 24 GB reports 22.4 GiB: by so much may the two numbers differ."""
 DEFAULT_CONTEXT = 4096
 """Tokens of a request where nobody says otherwise."""
 
@@ -119,9 +118,7 @@ def card_of(on: str) -> tuple[Accelerator, int]:
         asked = parse_device(on)
     except ValueError as error:
         raise NotFoundError(str(error), next_step="steelyard gpus") from error
-    cards = kinds_called(asked.name) if asked.name else ()
-    if asked.memory is not None:
-        cards = tuple(one for one in cards if abs(one.memory_mib / 1024 / (asked.memory / 1e9) - 1) < SOLD_AS)
+    cards = tuple(card for card in accelerators() if matches(asked, card)) if asked.name else ()
     if len(cards) != 1 or asked.share or asked.profile or asked.count.low != asked.count.high:
         near = cards or accelerators()
         raise NotFoundError(f"'{on}' is not one kind and number of whole GPUs; there are {', '.join(one.name for one in near)}",

@@ -1,0 +1,258 @@
+"""A placement of a plan, for people: the answer first, one line a thought."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from steelyard.cli.output import text
+from steelyard.planning import Choice
+from steelyard.planning.advice import AnyOption, AnyPlacement
+from steelyard.planning.cluster import ClusterPlan
+from steelyard.planning.option import HOURS_PER_MONTH, OfferOptions, Placement
+from steelyard.planning.plain import PlainOption
+from steelyard.planning.serving import ServeOption, in_precision, milliseconds
+from steelyard.planning.training import TrainOption, words
+from steelyard.sizing.loading import whole
+from steelyard.sizing.need import Figure
+from steelyard.sizing.serving import GIB
+from steelyard.units import format_bytes, format_duration, format_money
+
+BAR = 64
+"""Characters of the memory of one device."""
+VOWELS = "AHLR"
+"""First letters of cards that are spoken with a vowel: an L4, an RTX."""
+SHOWN = 3
+"""Alternatives without `-o wide`."""
+MICRO = 1_000_000
+
+
+def placement_lines(placement: AnyPlacement, *, wide: bool, sources: bool) -> Iterator[str]:
+    """One workload that has been placed."""
+    chosen, workload = placement.chosen, placement.workload
+    assert chosen is not None  # noqa: S101  (what was refused is told as a finding)
+    team = f"   team {workload.team}" if workload.team else ""
+    model = "" if isinstance(chosen, PlainOption) else f"   {chosen.need.model.name}"
+    yield f"{workload.name}   {workload.kind}{model}{team}"
+    if isinstance(chosen, PlainOption):
+        yield from plain_lines(chosen)
+    else:
+        yield from serve_lines(chosen) if isinstance(chosen, ServeOption) else train_lines(chosen)
+    yield from others_lines(placement, chosen, wide=wide)
+    if isinstance(chosen, ServeOption) and chosen.replica.quantization != "none" and "none" in chosen.need.quantizations:
+        yield labelled("instead", in_16_bits(placement))
+    for number, assumption in enumerate(placement.assumed):
+        yield labelled("assumed" if number == 0 else "", f"{assumption.taken}   ({assumption.otherwise})")
+    if sources:
+        yield from source_lines(chosen)
+
+
+def choice_lines(choice: Choice) -> Iterator[str]:
+    """A training on this machine."""
+    layout, offer = choice.layout, choice.offer
+    on = f"{layout.workers} x {offer.gpus[0]}" if choice.gpus_per_worker else f"{choice.cpus_per_worker * layout.workers} CPUs"
+    yield f"{choice.workload.name}   {choice.workload.kind}   {choice.workload.model or choice.workload.recipe}   on this machine"
+    parts = " + ".join(f"{name} {format_bytes(figure.likely)}" for name, figure in layout.memory.items())
+    whole = layout.memory_per_worker
+    of = offer.gpu_memory if choice.gpus_per_worker else offer.memory
+    told = "not known: it is your own script"
+    if whole:
+        told = f"{parts} = {format_bytes(whole.likely)} ({format_bytes(whole.low)} to {format_bytes(whole.high)})"
+    yield labelled("needs", f"each worker: {told}; there are {format_bytes(of)}")
+    batch = f"batch {layout.batch} of {layout.sequence:,} tokens"
+    yield labelled("as", f"{count(layout.workers, 'worker')} on {on}, {batch}, {layout.precision}")
+    yield labelled("costs", f"{format_money(offer.price_micro_hour)}/h   from {offer.price_source}" if offer.price_micro_hour is not None
+                   else "-   (no price for this machine)")  # fmt: skip
+
+
+def labelled(label: str, line: str) -> str:
+    return f"  {label:<10}{line}"
+
+
+def serve_lines(option: ServeOption) -> Iterator[str]:
+    replica, need = option.replica, option.need
+    memory, speed = replica.memory, option.speed
+    assert memory is not None  # noqa: S101
+    assert speed is not None  # noqa: S101
+    layout = ", ".join([f"TP {replica.tensor}"] + ([f"PP {replica.pipeline}"] if replica.pipeline > 1 else []))
+    weights = "16 bits" if replica.quantization == "none" else replica.quantization.upper()
+    parts = {name: figure.likely for name, figure in memory.parts.items()}
+    parts = {"weights": parts.pop("weights"), "KV": max(0, memory.pool.likely)} | parts
+    yield from memory_lines(f"per device, {layout}, {weights}:", parts, memory.device_memory, replica.card.name)
+    limits = [f"{name} {milliseconds(limit)}" for name, limit in (("TTFT", need.load.ttft), ("TPOT", need.load.tpot)) if limit is not None]
+    kept = f"SLO {', '.join(limits)} for {need.load.percentile}%: {verdict(option)}" if limits else "no SLO"
+    yield labelled("does", f"TTFT {spread(speed.ttft)}   TPOT {spread(speed.tpot)}   with {option.in_flight} requests at once   {kept}")
+    carried = replica.capacity
+    assert carried is not None  # noqa: S101
+    yield labelled("", f"one replica carries {carried.rate:.3g} requests a second, {carried.most} at once, held by its {carried.limit}; "
+                       f"its KV cache holds {replica.held.likely:,} ({replica.held.low:,} to {replica.held.high:,})")  # fmt: skip
+    at_peak = f", {option.replicas_at_peak} at the peak" if option.replicas_at_peak > option.replicas else ""
+    yield labelled("goes to", f"{where(option)}   {count(option.replicas, 'replica')}{at_peak}")
+    million = ""
+    if option.price_micro_hour is not None:
+        tokens = need.rate * need.load.output * 3600
+        million = f"   {format_money(round(option.price_micro_hour / tokens * 1e6))} a million output tokens at {need.rate:g}/s"
+    yield labelled("costs", price(option) + million)
+    phases = ", ".join(f"{name} {duration(figure.likely) if figure else '-'}" for name, figure in option.loading.items())
+    yield labelled("loads", f"{spread_time(whole(option.loading))}: {phases}   from {need.weights_from.title}")
+
+
+def plain_lines(option: PlainOption) -> Iterator[str]:
+    need, device = option.need, option.device
+    gpu = f", {device}" if device else ""
+    fenced = "" if device is None or device.share is None else "   (a share in time: the memory of the others is not fenced off)"
+    yield labelled("needs", f"{count(need.workers, 'worker')} with {need.cpus:g} CPUs, {format_bytes(need.memory)}{gpu}{fenced}")
+    yield labelled("goes to", where(option))
+    yield labelled("costs", price(option))
+
+
+def in_16_bits(placement: Placement[ServeOption]) -> str:
+    """What the model costs as it was published, where a smaller copy was chosen."""
+    option = in_precision(placement, "none")
+    if option is None:
+        return "quantization: none is carried by no offer"
+    return f"quantization: none   {where(option)}   {format_money(option.price_micro_hour)}/h"
+
+
+def train_lines(option: TrainOption) -> Iterator[str]:
+    fitting, need = option.fitting, option.need
+    parts = {name: figure.likely for name, figure in fitting.memory.items()}
+    yield from memory_lines("per device:", parts, fitting.device_memory or 0, fitting.card.name)
+    yield labelled("as", f"{need.recipe}, {words(fitting.layout)}, batch {need.batch} of {need.sequence:,} tokens")
+    step = fitting.step
+    assert step is not None  # noqa: S101
+    rate = need.batch * need.sequence / (step.likely / MICRO)
+    takes = f"   {option.need.steps:,} steps in {spread_time(option.duration)}" if option.duration and option.need.steps else ""
+    yield labelled("takes", f"{spread_time(step)} a step, {rate:,.0f} tokens a second{takes}")
+    yield labelled("goes to", where(option))
+    told = price(option)
+    if (total_price := option.total_price) is not None:
+        told += f"   {format_money(total_price.likely)} in all ({format_money(total_price.low)} to {format_money(total_price.high)})"
+    if (million := option.price_of_million_tokens) is not None:
+        told += f"   {format_money(round(million))} a million tokens"
+    yield labelled("costs", told)
+
+
+def memory_lines(head: str, parts: Mapping[str, int], size: int, card: str) -> Iterator[str]:
+    """The parts as a sum, and as a bar of one device."""
+    used = sum(parts.values())
+    listed = " + ".join(f"{name} {amount / GIB:.1f}" for name, amount in parts.items() if amount)
+    yield labelled("needs", f"{head} {listed} = {used / GIB:.1f} of {size / GIB:.1f} GiB")
+    bar = "|".join(one for one in (cell(name, amount, size) for name, amount in parts.items()) if one)
+    free = "." * round(BAR * max(0, size - used) / size)
+    yield labelled("", f"[{bar}|{free}]  {used / size:.0%} of {'an' if card[0] in VOWELS else 'a'} {card}")
+
+
+def cell(name: str, amount: int, size: int) -> str:
+    """A part's stretch of the bar, with as much of its name as there is room for."""
+    width = round(BAR * amount / size)
+    return (f"{name} "[:width]).ljust(width, "#")
+
+
+def verdict(option: ServeOption) -> str:
+    """Whether the SLO is kept: likely always, surely where the high end of the interval keeps it too."""
+    load, speed = option.need.load, option.replica.capacity.at_most if option.replica.capacity else None
+    if speed is None:
+        return "-"
+    sure = all(limit is None or figure.high <= limit for figure, limit in ((speed.ttft, load.ttft), (speed.tpot, load.tpot)))
+    return "ok" if sure else "likely"
+
+
+def where(option: AnyOption) -> str:
+    card = option.offer.card
+    instance = option.offer.instance
+    devices = f"{option.nodes * option.offer.devices} x {card.name}" if card else f"{instance.cpus} CPUs, {format_bytes(instance.memory)}"
+    return f"{option.nodes} x {option.offer.name}   {devices}   {option.offer.purchase}   {option.offer.region}"
+
+
+def price(option: AnyOption) -> str:
+    """An hour and a month of all its nodes, with the date of the price."""
+    hour = option.price_micro_hour
+    if hour is None:
+        return "-"
+    dated = f"   prices of {option.offer.price.date}" if option.offer.price else ""
+    return f"{format_money(hour)}/h   {format_money(hour * HOURS_PER_MONTH)}/month{dated}"
+
+
+def others_lines(placement: AnyPlacement, chosen: AnyOption, *, wide: bool) -> Iterator[str]:
+    """The offers that lost, each with its reason."""
+    groups = list(placement.others)
+    shown = groups if wide else telling(groups, chosen)
+    names = [str(group.offer) for group in shown]
+    width = max(map(len, names), default=0)
+    for number, (group, name) in enumerate(zip(shown, names, strict=True)):
+        option = group.best
+        card = f"{option.nodes * group.offer.devices} x {group.offer.card.name}" if group.offer.card else "-"
+        hour = format_money(option.price_micro_hour) + "/h" if option.price_micro_hour is not None else "-"
+        more = f"   {len(groups) - len(shown)} more: -o wide" if number == len(shown) - 1 and len(groups) > len(shown) else ""
+        yield labelled("why not" if number == 0 else "", f"{name:<{width}}   {card:<16}{hour:>11}   {text(reason(option))}{more}")
+
+
+def telling(groups: list[OfferOptions[AnyOption]], chosen: AnyOption) -> list[OfferOptions[AnyOption]]:
+    """The few that say most: of those that looked cheaper the nearest, and of the dearer the cheapest."""
+    cheaper = [group for group in groups if group.bound < chosen.preference[0]]
+    dearer = [group for group in groups if group.bound >= chosen.preference[0]]
+    few: list[OfferOptions[AnyOption]] = [*one_a_card(list(reversed(cheaper)))[:2]]
+    return [*few, *one_a_card(dearer)[: SHOWN - len(few)]]
+
+
+def one_a_card(groups: list[OfferOptions[AnyOption]]) -> list[OfferOptions[AnyOption]]:
+    """The first of each kind of card: the sizes of a family say the same."""
+    kinds: dict[tuple[str, int], OfferOptions[AnyOption]] = {}
+    for group in groups:
+        kinds.setdefault((group.offer.card.name if group.offer.card else "", group.offer.devices), group)
+    return list(kinds.values())
+
+
+def reason(option: AnyOption) -> str:
+    """Why it lost."""
+    if option.refusal:
+        return option.refusal.message
+    if isinstance(option, ServeOption) and option.speed:
+        return f"dearer; TTFT {milliseconds(option.speed.ttft.likely)}, TPOT {milliseconds(option.speed.tpot.likely)}"
+    if isinstance(option, TrainOption) and option.total_price:
+        return f"dearer: {format_money(option.total_price.likely)} in all"
+    if isinstance(option, TrainOption) and option.price_of_million_tokens is not None:
+        return f"dearer: {format_money(round(option.price_of_million_tokens))} a million tokens"
+    return "dearer"
+
+
+def source_lines(option: AnyOption) -> Iterator[str]:
+    """Where the figures are from."""
+    if isinstance(option, ServeOption):
+        figures: dict[str, Figure] = dict(option.replica.memory.parts) if option.replica.memory else {}
+        figures |= {"TTFT": option.speed.ttft, "TPOT": option.speed.tpot} if option.speed else {}
+    elif isinstance(option, PlainOption):
+        figures = {}
+    else:
+        figures = dict(option.fitting.memory) | ({"step": option.fitting.step} if option.fitting.step else {})
+    for number, (name, figure) in enumerate(figures.items()):
+        yield labelled("sources" if number == 0 else "", f"{name}: {figure.source}")
+    if option.offer.price:
+        yield labelled("", f"price: {option.offer.price.source}")
+
+
+def summary(plan: ClusterPlan) -> str:
+    """The last line: what all of it costs."""
+    if not plan.nodes:
+        return "Plan: nothing to rent.\n"
+    nodes = ", ".join(f"{group.count} x {group.offer}" for group in plan.nodes)
+    peak = sum(group.count_at_peak * (group.offer.price_micro_hour or 0) for group in plan.nodes)
+    at_peak = f", {format_money(peak)} at the peak" if peak > plan.price_micro_hour else ""
+    return f"Plan: {nodes}.   {format_money(plan.price_micro_hour)} per hour{at_peak}.\n"
+
+
+def count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def duration(micro: int) -> str:
+    return format_duration(micro / MICRO)
+
+
+def spread(figure: Figure) -> str:
+    """`412 ms (310 to 560)`."""
+    return f"{figure.likely / 1000:,.0f} ms ({figure.low / 1000:,.0f} to {figure.high / 1000:,.0f})"
+
+
+def spread_time(figure: Figure | None) -> str:
+    return "-" if figure is None else f"{duration(figure.likely)} ({duration(figure.low)} to {duration(figure.high)})"

@@ -1,0 +1,228 @@
+"""A plan for rented nodes: every workload of a blueprint placed on the cheapest offers that carry it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from steelyard.blueprint import Blueprint, Notebook, Rag, Serve, Train, Workload
+from steelyard.catalog.architecture import Architecture
+from steelyard.catalog.instances import InstanceType
+from steelyard.catalog.prices import PriceList, Purchase
+from steelyard.findings import Finding
+from steelyard.planning.advice import AnyPlacement, refused, remarks
+from steelyard.planning.offers import NodeOffer, node_offers
+from steelyard.planning.option import Placement
+from steelyard.planning.plain import PlainOption, place_plain, plain_need
+from steelyard.planning.serving import ServeOption, place_serve, serve_need
+from steelyard.planning.sharing import Item, Rentable, share
+from steelyard.planning.training import TrainOption, place_train, train_need
+from steelyard.sizing.serving import Quantization
+from steelyard.units import format_money
+
+REGION = "us-east-1"
+"""Where a blueprint without a Platform goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What is known of a workload's model and data."""
+
+    architecture: Architecture
+    native: Quantization | None = None
+    """The format that it is published in, where that is not 16 bits."""
+    data_tokens: int | None = None
+    """Of one pass over a training's data; None where they cannot be counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What can be rented, and at what price."""
+
+    instances: Sequence[InstanceType]
+    prices: PriceList
+
+
+@dataclass(frozen=True, slots=True)
+class NodeGroup:
+    """Nodes of one offer, and the workloads on them."""
+
+    offer: NodeOffer
+    count: int
+    """In a usual hour."""
+    count_at_peak: int
+    workloads: tuple[str, ...]
+
+    @property
+    def price_micro_hour(self) -> int:
+        """In a usual hour; only offers with a price are chosen."""
+        return (self.offer.price_micro_hour or 0) * self.count
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterPlan:
+    """All placements, the nodes that they need, and what is worth telling. An error among the findings: it cannot be carried out."""
+
+    blueprint: Blueprint
+    region: str
+    placements: tuple[AnyPlacement, ...]
+    nodes: tuple[NodeGroup, ...]
+    findings: tuple[Finding, ...]
+    sharing_bound: float | None
+    """Micro-dollars an hour that no other way of sharing goes below; None where no nodes are shared."""
+
+    @property
+    def feasible(self) -> bool:
+        return not any(finding.severity == "error" for finding in self.findings)
+
+    @property
+    def price_micro_hour(self) -> int:
+        """In a usual hour, while every training runs."""
+        return sum(group.price_micro_hour for group in self.nodes)
+
+
+def plan_cluster(blueprint: Blueprint, models: Mapping[str, ModelFacts], market: Market) -> ClusterPlan:
+    """Place every Serve and Train of the blueprint whose name is in `models`, and what says itself what it needs."""
+    planner = _Planner(blueprint, models, market)
+    serves = [planner.serve(one) for one in blueprint.workloads if isinstance(one, Serve) and one.name in models]
+    serves, nodes, bound = settled(serves, blueprint)
+    single: list[Placement[TrainOption] | Placement[PlainOption]] = []
+    for workload in blueprint.workloads:
+        if isinstance(workload, Train) and workload.name in models:
+            single.append(planner.train(workload))
+        elif says_itself(workload):
+            single.append(planner.plain(workload))
+    nodes += [alone(one.chosen, one.workload.name) for one in single if one.chosen]
+    by_name: dict[str, AnyPlacement] = {one.workload.name: one for one in (*serves, *single)}
+    placements = tuple(by_name[one.name] for one in blueprint.workloads if one.name in by_name)
+    findings = [finding for placement in placements for finding in planner.findings(placement)]
+    return ClusterPlan(blueprint, planner.region, placements, tuple(nodes), (*findings, *over_limits(blueprint, nodes)), bound)
+
+
+class _Planner:
+    """One blueprint being planned."""
+
+    def __init__(self, blueprint: Blueprint, models: Mapping[str, ModelFacts], market: Market) -> None:
+        self.blueprint, self.models, self.market = blueprint, models, market
+        self.region = blueprint.platform.region if blueprint.platform else REGION
+        serves = [one for one in blueprint.workloads if isinstance(one, Serve) and one.name in models]
+        self.pools = [pool(one, blueprint) for one in serves]
+
+    def offers(self, workload: Workload) -> tuple[NodeOffer, ...]:
+        """What this workload may be placed on. A server is not put on nodes that may be taken away, unless that is what was asked."""
+        platform = self.blueprint.platform
+        written = {platform.spot if platform else "auto", workload.spot}
+        spot = "only" in written or ("never" not in written and isinstance(workload, Train))
+        purchases: tuple[Purchase, ...] = ("spot",) if "only" in written else ("on-demand", "spot") if spot else ("on-demand",)
+        return node_offers(self.market.instances, self.market.prices, self.region, platform.instances if platform else (), purchases)
+
+    def serve(self, workload: Serve) -> Placement[ServeOption]:
+        facts = self.models[workload.name]
+        shared = self.pools.count(pool(workload, self.blueprint)) > 1
+        need = serve_need(workload, facts.architecture, facts.native, self.blueprint.platform)
+        return place_serve(need, self.offers(workload), shared=shared)
+
+    def train(self, workload: Train) -> Placement[TrainOption]:
+        facts, platform = self.models[workload.name], self.blueprint.platform
+        need = train_need(workload, facts.architecture, facts.data_tokens)
+        return place_train(need, self.offers(workload), platform.limits.gpu if platform else None)
+
+    def plain(self, workload: Workload) -> Placement[PlainOption]:
+        return place_plain(plain_need(workload), self.offers(workload))
+
+    def again(self, workload: Workload) -> AnyPlacement:
+        """The same for a changed copy of a workload: what-ifs are the planner itself."""
+        if isinstance(workload, Serve):
+            return self.serve(workload)
+        return self.train(workload) if isinstance(workload, Train) and workload.name in self.models else self.plain(workload)
+
+    def findings(self, placement: AnyPlacement) -> list[Finding]:
+        if placement.chosen is not None:
+            return remarks(placement, self.blueprint)
+        facts = self.models.get(placement.workload.name)
+        return [refused(placement, self.blueprint, self.again, facts.architecture if facts else None)]
+
+
+def says_itself(workload: Workload) -> bool:
+    """Whether a workload's own fields are all that is known of what it needs."""
+    return isinstance(workload, Notebook | Rag) or (isinstance(workload, Train) and workload.script is not None)
+
+
+def pool(workload: Workload, blueprint: Blueprint) -> str:
+    """Who may share nodes with whom: all, but for the workloads of a team that is fenced off."""
+    team = blueprint.team(workload.team)
+    return team.name if team and team.isolation == "strict" else ""
+
+
+def alone(option: ServeOption | TrainOption | PlainOption, name: str) -> NodeGroup:
+    """The nodes of a workload that shares none."""
+    at_peak = option.nodes_at_peak if isinstance(option, ServeOption) else option.nodes
+    return NodeGroup(option.offer, option.nodes, at_peak, (name,))
+
+
+def settled(
+    placements: Sequence[Placement[ServeOption]], blueprint: Blueprint,
+) -> tuple[list[Placement[ServeOption]], list[NodeGroup], float | None]:
+    """The placements with their nodes, shared where that is cheaper, and the bound of what sharing could reach."""
+    nodes: list[NodeGroup] = []
+    bounds: list[float] = []
+    done = {one.workload.name: one for one in placements}
+    for name in dict.fromkeys(pool(one.workload, blueprint) for one in placements):
+        of_pool = [one for one in placements if pool(one.workload, blueprint) == name and one.chosen]
+        sharing = [one for one in of_pool if one.chosen and one.chosen.shared and one.chosen.replica.pipeline == 1]
+        nodes += [alone(one.chosen, one.workload.name) for one in of_pool if one.chosen and one not in sharing]
+        if sharing:
+            together, groups, bound = shared_nodes(sharing)
+            done |= {one.workload.name: one for one in together}
+            nodes += groups
+            bounds.append(bound)
+    return [done[one.workload.name] for one in placements], nodes, sum(bounds) if bounds else None
+
+
+def shared_nodes(placements: Sequence[Placement[ServeOption]]) -> tuple[list[Placement[ServeOption]], list[NodeGroup], float]:
+    """The cheapest nodes that hold these together."""
+    ways = {one.workload.name: ways_of(one) for one in placements}
+    offers = {str(option.offer): option.offer for options in ways.values() for option in options.values()}
+    found = share([Item(name, {key: option.devices for key, option in options.items()}) for name, options in ways.items()],
+                  {key: Rentable(offer.price_micro_hour or 0, offer.devices) for key, offer in offers.items()})  # fmt: skip
+    placed = [replace(one, chosen=ways[one.workload.name][found.where[one.workload.name]]) for one in placements]
+    groups = []
+    for key, count in found.nodes.items():
+        there = [one for one in placed if found.where[one.workload.name] == key]
+        at_peak = sum(one.chosen.replicas_at_peak * one.chosen.replica.devices for one in there if one.chosen)
+        groups.append(NodeGroup(offers[key], count, -(-at_peak // offers[key].devices), tuple(one.workload.name for one in there)))
+    return placed, groups, found.bound
+
+
+def ways_of(placement: Placement[ServeOption]) -> dict[str, ServeOption]:
+    """By offer, the option that takes the fewest devices, of the offers that may pay when they are shared."""
+    chosen = placement.chosen
+    assert chosen is not None  # noqa: S101  (only asked of what was placed)
+    alone_price = chosen.price_micro_hour or 0
+    found = {str(chosen.offer): chosen}
+    for one in placement.weighed:
+        if one.bound <= alone_price and one.offer is not chosen.offer and one.best.refusal is None and one.best.replica.pipeline == 1:
+            found[str(one.offer)] = one.best
+    return found
+
+
+def over_limits(blueprint: Blueprint, nodes: Sequence[NodeGroup]) -> list[Finding]:
+    """What the Platform does not allow, all nodes together, in the busiest hour."""
+    platform = blueprint.platform
+    if platform is None:
+        return []
+    devices = sum(group.count_at_peak * group.offer.devices for group in nodes)
+    price = sum(group.count_at_peak * (group.offer.price_micro_hour or 0) for group in nodes)
+    gpus, dollars = platform.limits.gpu, platform.limits.price
+
+    def over(message: str, step: str) -> Finding:
+        return Finding(rule="over-limit", severity="error", object=platform.name, place=blueprint.place(platform, "limits"),
+                       message=message, next_step=step)  # fmt: skip
+
+    found = []
+    if gpus is not None and devices > gpus:
+        found.append(over(f"the plan needs {devices} GPUs, and limits: allows {gpus}", f"limits: {{gpu: {devices}}}"))
+    if dollars is not None and price > dollars:
+        message = f"the plan costs {format_money(price)} an hour at its peak, and limits: allows {format_money(dollars)}"
+        found.append(over(message, "raise limits.price, or leave it out"))
+    return found

@@ -1,0 +1,131 @@
+"""What planning weighs against each other, for every kind of workload: options, refusals, placements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Generic, Protocol, TypeVar
+
+from steelyard.blueprint import Workload
+from steelyard.planning.offers import NodeOffer
+
+HOURS_PER_MONTH = 730
+NEAREST_FIRST = (
+    "price-unknown", "interruption-unknown", "too-many-replicas", "not-enough-nodes", "over-max-price", "deadline-missed", "slo-missed",
+    "does-not-fit", "node-too-small", "layout-impossible", "speed-unknown", "memory-unknown",
+)  # fmt: skip
+"""Reasons against an option, from the one that is nearest to being taken: of several refusals, the first is told."""
+UNKNOWN = float("inf")
+"""Where a price is not known, in what is compared: it never wins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why something cannot be taken: a stable rule, and the words."""
+
+    rule: str
+    message: str
+    shortfall: int = 0
+    """Bytes that one device lacks, where that is the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """What the blueprint left open, what was taken, and how to say otherwise."""
+
+    taken: str
+    otherwise: str
+
+
+class Option(Protocol):
+    """One way to carry a workload: a layout on nodes of one offer. What is dear to compute is computed when it is asked for."""
+
+    @property
+    def offer(self) -> NodeOffer: ...
+    @property
+    def refusal(self) -> Refusal | None: ...
+    @property
+    def nodes(self) -> int: ...
+    @property
+    def devices(self) -> int:
+        """Accelerators that the workload itself takes, of all nodes together."""
+        ...
+    @property
+    def bound(self) -> float:
+        """A price that `preference` is never below; cheap to tell."""
+        ...
+    @property
+    def preference(self) -> tuple[float, ...]:
+        """What is least is best; the price first. Only of options that are not refused."""
+        ...
+
+
+AnyOption = TypeVar("AnyOption", bound=Option)
+
+
+@dataclass(frozen=True)
+class OfferOptions(Generic[AnyOption]):
+    """Every option on one offer; at least one."""
+
+    options: Sequence[AnyOption]
+
+    @property
+    def offer(self) -> NodeOffer:
+        return self.options[0].offer
+
+    @cached_property
+    def bound(self) -> float:
+        return min(option.bound for option in self.options)
+
+    @cached_property
+    def best(self) -> AnyOption:
+        """What can be taken at the least price; else what came nearest to it."""
+        possible = [option for option in self.options if option.refusal is None]
+        return min(possible, key=order) if possible else min(self.options, key=distance)
+
+
+@dataclass(frozen=True, slots=True)
+class Placement(Generic[AnyOption]):
+    """Where a workload goes. The other offers are weighed when somebody asks for their `best`."""
+
+    workload: Workload
+    chosen: AnyOption | None
+    weighed: tuple[OfferOptions[AnyOption], ...]
+    """Every offer that may be used, by what it costs at least; unknown prices last."""
+    assumed: tuple[Assumption, ...]
+
+    @property
+    def others(self) -> tuple[OfferOptions[AnyOption], ...]:
+        """All but the chosen one's."""
+        return tuple(one for one in self.weighed if self.chosen is None or one.offer is not self.chosen.offer)
+
+
+def not_enough_nodes(offer: NodeOffer, nodes: int) -> Refusal | None:
+    """One's own nodes are as many as they are."""
+    if offer.most is None or nodes <= offer.most:
+        return None
+    return Refusal("not-enough-nodes", f"{nodes} are needed, and there are {offer.most}")
+
+
+def distance(option: Option) -> tuple[int, int, float, int]:
+    """How far a refused option is from being taken: by its reason, then by what is short, then by its price."""
+    refusal = option.refusal
+    return (NEAREST_FIRST.index(refusal.rule), refusal.shortfall, option.bound, option.devices) if refusal else (-1, 0, 0.0, 0)
+
+
+def order(option: Option) -> tuple[tuple[float, ...], int, str, str]:
+    """Price first; equals are told apart the same way each time, and towards fewer devices."""
+    return option.preference, option.devices, option.offer.name, option.offer.purchase
+
+
+def place(workload: Workload, offers: Sequence[OfferOptions[AnyOption]], assumed: tuple[Assumption, ...]) -> Placement[AnyOption]:
+    """The winner over all offers. What costs more than the winner whatever its layout is not weighed further."""
+    by_bound = tuple(sorted(offers, key=lambda one: (one.bound, one.offer.name, one.offer.purchase)))
+    chosen: AnyOption | None = None
+    for one in by_bound:
+        if chosen is not None and one.bound > chosen.preference[0]:
+            break
+        if one.best.refusal is None and (chosen is None or order(one.best) < order(chosen)):
+            chosen = one.best
+    return Placement(workload, chosen, by_bound, assumed)

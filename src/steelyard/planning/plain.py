@@ -1,0 +1,109 @@
+"""Where a workload goes that says itself what it needs: a notebook, a script of your own, a RAG's parts without its model. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil
+
+from steelyard.blueprint import Device, Notebook, Rag, Train, Workload
+from steelyard.planning.offers import NodeOffer, asked
+from steelyard.planning.option import UNKNOWN, Assumption, OfferOptions, Placement, Refusal, not_enough_nodes, place
+from steelyard.units import format_bytes
+
+GIB = 1024**3
+KEPT = 0.1
+"""Share of a node's memory that the system, the kubelet and its daemons keep: assumed; EKS reserves 255 MiB and 11 MiB a pod."""
+ASSUMED_CPUS = {"Notebook": 4.0, "Train": 4.0, "Rag": 4.0}
+ASSUMED_MEMORY = {"Notebook": 16 * GIB, "Train": 16 * GIB, "Rag": 12 * GIB}
+
+
+@dataclass(frozen=True)
+class PlainNeed:
+    """What one worker asks for, and how many of them."""
+
+    workload: Workload
+    workers: int
+    cpus: float
+    memory: int
+    assumed: tuple[Assumption, ...]
+
+
+@dataclass(frozen=True)
+class PlainOption:
+    """All workers on nodes of one offer, each with so many devices."""
+
+    need: PlainNeed
+    offer: NodeOffer
+    device: Device | None
+    """What each worker has of the offer's card; None: no device."""
+
+    @property
+    def each(self) -> int:
+        """Devices of one worker; a share of one counts as one."""
+        return self.device.count.low if self.device and self.device.counted else 1 if self.device else 0
+
+    @property
+    def devices(self) -> int:
+        return self.each * self.need.workers
+
+    @cached_property
+    def per_node(self) -> int:
+        """Workers that one node holds, by its cores, its memory and its devices."""
+        instance = self.offer.instance
+        counts = [int((instance.cpus or 0) // self.need.cpus), int((instance.memory or 0) * (1 - KEPT) // self.need.memory)]
+        return min(counts + ([self.offer.devices // self.each] if self.each else []))
+
+    @property
+    def nodes(self) -> int:
+        return ceil(self.need.workers / max(1, self.per_node))
+
+    @cached_property
+    def refusal(self) -> Refusal | None:
+        if self.per_node < 1:
+            instance = self.offer.instance
+            return Refusal("node-too-small", f"{self.need.cpus:g} CPUs and {format_bytes(self.need.memory)} are asked for, "
+                                             f"and a node has {instance.cpus or 0} and {format_bytes(instance.memory)}")  # fmt: skip
+        if self.offer.price is None:
+            return Refusal("price-unknown", "price unknown")
+        return not_enough_nodes(self.offer, self.nodes)
+
+    @property
+    def price_micro_hour(self) -> int | None:
+        each = self.offer.price_micro_hour
+        return None if each is None else each * self.nodes
+
+    @property
+    def bound(self) -> float:
+        each = self.offer.price_micro_hour
+        return UNKNOWN if each is None else each
+
+    @property
+    def preference(self) -> tuple[float, ...]:
+        return (UNKNOWN if self.price_micro_hour is None else self.price_micro_hour,)
+
+
+def plain_need(workload: Workload) -> PlainNeed:
+    """What `workload` asks for, with what is taken where it says nothing."""
+    assumed = []
+    cpus, memory = workload.cpu or ASSUMED_CPUS[workload.kind], workload.memory or ASSUMED_MEMORY[workload.kind]
+    if workload.cpu is None or workload.memory is None:
+        taken = f"{cpus:g} CPUs and {format_bytes(memory)} for each worker"
+        assumed.append(Assumption(taken, f"cpu: {cpus:g}, memory: {memory // GIB}GiB"))
+    workers = workload.workers if isinstance(workload, Train) and workload.workers != "auto" else 1
+    if isinstance(workload, Notebook | Rag) and workload.gpu.auto:
+        assumed.append(Assumption("no GPU", "gpu: L4"))
+    return PlainNeed(workload, workers, cpus, memory, tuple(assumed))
+
+
+def place_plain(need: PlainNeed, offers: Sequence[NodeOffer]) -> Placement[PlainOption]:
+    """The cheapest offer that has what was asked for."""
+    gpu = need.workload.gpu
+    without = gpu.none or gpu.auto
+    groups = []
+    for offer in offers:
+        device = asked(gpu, offer.card) if offer.card and not without else None
+        if (offer.card is None) == without and (without or device):
+            groups.append(OfferOptions([PlainOption(need, offer, device)]))
+    return place(need.workload, groups, need.assumed)

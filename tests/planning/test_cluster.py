@@ -1,0 +1,88 @@
+"""Whole blueprints: shared nodes, limits, refusals with what would fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from steelyard.blueprint import Blueprint, Platform, Serve, Team, Workload
+from steelyard.catalog.instances import instance_types
+from steelyard.catalog.prices import shipped_prices
+from steelyard.planning.cluster import ClusterPlan, Market, ModelFacts, plan_cluster
+from tests.planning.made import LLAMA_8B, LLAMA_70B, architecture, train
+
+
+def planned(*workloads: Workload, platform: Platform | None = None, teams: tuple[Team, ...] = ()) -> ClusterPlan:
+    models = {one.name: ModelFacts(architecture(str(getattr(one, "model", "")))) for one in workloads}
+    return plan_cluster(Blueprint(platform, teams, workloads), models, Market(instance_types(), shipped_prices()))
+
+
+def served(name: str, model: str = LLAMA_8B, **fields: Any) -> Serve:
+    return Serve(name=name, model=model, **fields)
+
+
+def rules(plan: ClusterPlan) -> set[str]:
+    return {finding.rule for finding in plan.findings if finding.severity == "error"}
+
+
+def test_the_price_is_that_of_all_nodes() -> None:
+    plan = planned(served("chat"), train(recipe="lora", tokens="10M"))
+    assert plan.feasible
+    assert plan.price_micro_hour == sum(group.price_micro_hour for group in plan.nodes)
+    assert {name for group in plan.nodes for name in group.workloads} == {"chat", "tune"}
+
+
+def test_servers_that_share_nodes_cost_no_more_than_alone() -> None:
+    names = [f"s{number}" for number in range(6)]
+    together = planned(*(served(name) for name in names))
+    alone = sum(planned(served(name)).price_micro_hour for name in names)
+    assert together.feasible
+    assert together.price_micro_hour <= alone
+    assert together.sharing_bound is not None
+    assert together.sharing_bound <= together.price_micro_hour
+
+
+def test_a_team_that_is_fenced_off_shares_with_nobody() -> None:
+    teams = (Team(name="a", isolation="strict"), Team(name="b", isolation="strict"))
+    plan = planned(served("x", team="a"), served("y", team="b"), teams=teams)
+    assert sorted(group.workloads for group in plan.nodes) == [("x",), ("y",)]
+
+
+def test_the_limits_of_the_platform_hold_for_all_together() -> None:
+    assert rules(planned(served("chat"), platform=Platform(name="p", limits={"gpu": 64, "price": "$100/h"}))) == set()
+    assert rules(planned(served("chat", LLAMA_70B, quantization="none"), platform=Platform(name="p", limits={"gpu": 1}))) == {"over-limit"}
+    assert rules(planned(served("chat", LLAMA_70B), platform=Platform(name="p", limits={"price": "$0.50/h"}))) == {"over-limit"}
+
+
+def test_only_instances_that_may_be_used_are_weighed() -> None:
+    plan = planned(served("chat"), platform=Platform(name="p", instances=("p5",)))
+    assert [group.offer.name for group in plan.nodes] == ["p5.48xlarge"]
+
+
+def test_a_region_without_prices_is_refused_with_the_reason() -> None:
+    plan = planned(served("chat"), platform=Platform(name="p", region="eu-west-1"))
+    assert rules(plan) == {"price-unknown"}
+    assert plan.nodes == ()
+
+
+def test_a_device_that_is_too_small_is_refused_with_the_parts_and_what_fits() -> None:
+    (finding,) = (one for one in planned(served("chat", LLAMA_8B, gpu="8GB")).findings if one.severity == "error")
+    assert finding.rule == "does-not-fit"
+    assert "does not fit on a device with 8GB" in finding.message
+    for part in ("weights", "activations", "short for the first token of KV cache"):
+        assert part in finding.evidence
+    assert finding.next_step.startswith("fits: g")
+    assert "quantization: awq" in finding.next_step
+
+
+def test_a_card_that_nobody_rents_out_is_named_with_those_that_are() -> None:
+    (finding,) = (one for one in planned(served("chat", gpu="RTX-4090")).findings if one.severity == "error")
+    assert finding.rule == "no-such-device"
+    assert "H100" in finding.evidence
+
+
+def test_the_same_blueprint_gives_the_same_plan() -> None:
+    workloads = [served(f"s{number}", model) for number, model in enumerate((LLAMA_8B, LLAMA_70B, LLAMA_8B))]
+    first, second = planned(*workloads), planned(*workloads)
+    assert [(group.offer.name, group.count, group.workloads) for group in first.nodes] == [
+        (group.offer.name, group.count, group.workloads) for group in second.nodes]  # fmt: skip
+    assert first.findings == second.findings
