@@ -15,6 +15,7 @@ from steelyard.catalog.accelerators import Accelerator, kinds_called
 from steelyard.catalog.architecture import Architecture, read_architecture
 from steelyard.catalog.known import known_models
 from steelyard.sizing.roofline import Format, Numbers, Work, work_of
+from steelyard.sizing.serving import GIB, Quantization, serving_memory
 
 JUDGED_OF = 5
 """One in so many configurations judges; the others are for tuning."""
@@ -25,6 +26,11 @@ SAME_AS = {
 """Checkpoints of a model that the catalogue has by another name."""
 FORMATS: Mapping[str, tuple[Format, Format]] = {"": ("bf16", "bf16"), "fp8": ("fp8", "fp8"), "int4": ("bf16", "int4")}
 """By the column `precision`: the dense part, the routed experts."""
+
+NEAR: Mapping[Format, Quantization] = {"bf16": "none", "fp8": "fp8", "nvfp4": "nvfp4", "mxfp4": "mxfp4", "int4": "nvfp4"}
+"""As the sizing calls a format, or the nearest that it has."""
+UNKNOWN_USABLE = 0.97
+"""Of a card's memory, where nobody told how much of it CUDA offers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +111,15 @@ def deployment(row: Row, configurations: Path) -> Deployment:
 
 def work(row: Row, one: Deployment) -> Work | None:
     """What the row's replica had to do."""
-    return work_of(one.model, one.card, one.numbers, tensor_parallel=row.devices, prompt=row.prompt, output=row.output, batch=row.in_flight)
+    return work_of(one.model, one.card, one.numbers, tensor_parallel=row.devices, prompt=row.prompt, output=row.output,
+                   batch=row.in_flight, held=held(row, one))  # fmt: skip
+
+
+def held(row: Row, one: Deployment) -> int:
+    """Requests that have their place in memory at once, each in the middle of its output, by the sizing of `steelyard plan`."""
+    usable = (one.card.usable_gib[0] if one.card.usable_gib else UNKNOWN_USABLE * one.card.memory_mib / 1024) * GIB
+    memory = serving_memory(one.model, row.devices, round(usable), NEAR[one.numbers.experts], kv_bits=8 if one.numbers.kv_bits == 8 else 16)
+    return memory.requests(one.model, row.prompt + row.output // 2).likely
 
 
 @cache

@@ -85,6 +85,15 @@ def test_a_second_stage_does_not_make_a_single_request_faster() -> None:
     assert not two.validated
 
 
+def test_where_memory_holds_half_of_the_requests_the_others_wait_for_as_long_as_those_take() -> None:
+    half, all_of_them = speed(batch=16, held=8), speed(batch=8)
+    assert half.tpot == all_of_them.tpot
+    taken = all_of_them.ttft.likely + 1024 * all_of_them.tpot.likely
+    assert half.ttft.likely == pytest.approx(all_of_them.ttft.likely + taken, rel=1e-3)
+    assert speed(batch=8, held=100) == all_of_them
+    assert half.fastest_ttft == all_of_them.fastest_ttft
+
+
 def test_what_nobody_measured_has_a_wider_interval_and_says_so() -> None:
     def width(found: Speed) -> float:
         return found.tpot.high / found.tpot.low

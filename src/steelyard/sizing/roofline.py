@@ -81,6 +81,8 @@ class Work:
     output: float
     batch: float
     """Requests that one stage works on at once."""
+    queue: float
+    """Requests that wait for memory, for each that does not."""
 
     @property
     def fastest_ttft(self) -> float:
@@ -96,9 +98,11 @@ class Work:
 
 def work_of(
     model: Architecture, card: Accelerator, numbers: Numbers, *, tensor_parallel: int, pipeline_parallel: int = 1, prompt: int, output: int,
-    batch: int,
+    batch: int, held: int | None = None,
 ) -> Work | None:
     """The work of one device; None when the card's peak is not known. With stages, of all stages one after the other.
+
+    Of `batch` requests in flight, `held` have their place in the KV cache at once (None: all of them).
 
     A token passes through all stages in turn, so their times add up, while the requests are spread over the stages: `batch` is what
     one stage works on at once.
@@ -109,6 +113,7 @@ def work_of(
     reading, parts, tokens = card.bandwidth_gb_s * 1e9 * tensor_parallel, model.parts, prompt + output / 2
     matrices, head = parts["attention"] + parts["mlp"], parts["head"] or model.vocabulary * model.width
     chosen = model.experts_per_token / model.experts if model.experts else 0.0
+    running = batch if held is None else max(1, min(batch, held))
     shards = 1 if model.latent is not None else min(tensor_parallel, model.kv_heads)  # a latent is whole on each device
     dense_compute = 2 * matrices / dense_peak / tensor_parallel
     expert_compute = 2 * parts["experts"] * chosen / expert_peak / tensor_parallel
@@ -121,7 +126,7 @@ def work_of(
         dense_compute=dense_compute, expert_compute=expert_compute, attention=attention, exchange=exchange(model, card, tensor_parallel),
         traffic=model.layers * model.width * 2 * (1 + model.experts_per_token) / card.bandwidth_gb_s / 1e9,
         prompt_compute=prompt * (dense_compute + expert_compute) + attention, prompt=prompt, output=output,
-        batch=max(1.0, batch / pipeline_parallel),
+        batch=max(1.0, running / pipeline_parallel), queue=batch / running - 1,
     )
 
 

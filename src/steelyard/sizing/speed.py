@@ -4,10 +4,12 @@
     prompt     = step(a prompt, n - 1) - step(nothing, n - 1)
     TPOT       = step(nothing, n) + shared (n - 1) prompt / output
     TTFT       = request + step(a prompt, n - 1) + waits step(nothing, n) + burst (n - 1) prompt
+    TTFT      += queue (TTFT + output TPOT)
 
 with each time of the work divided by the efficiency that was measured for it, and n requests in flight in a closed loop. A step
 lasts about as long as the longer of reading weights and multiplying them; prompts of others interrupt a request while it writes,
-and it waits for theirs before it begins, most of all when all begin together. The constants, how they were found and how far they
+and it waits for theirs before it begins, most of all when all begin together. Where memory does not hold all requests, `queue` of
+them wait for each that runs, by Little's law for as long as so many take. The constants, how they were found and how far they
 are off: docs/speed.md.
 """
 
@@ -93,12 +95,12 @@ def measured() -> Measured:
 
 def serving_speed(
     model: Architecture, card: Accelerator, *, tensor_parallel: int, quantization: Quantization, prompt: int, output: int, batch: int,
-    pipeline_parallel: int = 1,
+    pipeline_parallel: int = 1, held: int | None = None,
 ) -> Speed | None:
     """The speed of one replica with `batch` requests in flight, each of `prompt` tokens in and `output` out.
 
-    All of `batch` must have their place in the KV cache: waiting for memory is not counted. None when the card's peak is not known,
-    or the layout is impossible.
+    Of them, `held` have their place in the KV cache at once, and the others wait for it; None where memory is enough for all. None
+    when the card's peak is not known, or the layout is impossible.
     """
     if model.encoder or pipeline_parallel > model.layers or impossible(model, tensor_parallel):
         return None
@@ -106,7 +108,7 @@ def serving_speed(
     if not model.experts:
         dense = experts
     work = work_of(model, card, Numbers(dense, experts), tensor_parallel=tensor_parallel, pipeline_parallel=pipeline_parallel,
-                   prompt=prompt, output=output, batch=batch)  # fmt: skip
+                   prompt=prompt, output=output, batch=batch, held=held)  # fmt: skip
     if work is None:
         return None
     validated = card.name in MEASURED_ON and pipeline_parallel == 1 and quantization not in ("awq", "gptq")
@@ -139,7 +141,7 @@ def latency(work: Work, rates: Rates, constants: Mapping[str, Any]) -> tuple[Any
     prompt = joined - before
     tpot = alone + constants["shared"] * others * prompt / work.output
     ttft = constants["request"] + joined + constants["waits"] * alone + constants["burst"] * others * prompt
-    return ttft, tpot
+    return ttft + work.queue * (ttft + work.output * tpot), tpot
 
 
 def step(work: Work, rates: Rates, constants: Mapping[str, Any], requests: Any, prompts: int = 0) -> Any:
