@@ -18,8 +18,16 @@ from steelyard.catalog.architecture import Architecture
 from steelyard.sizing.need import Figure
 from steelyard.sizing.train_activations import CASES, Case, activation_bytes
 from steelyard.sizing.train_layout import (
-    NF4_BITS, Checkpointing, Optimizer, Recipe, Sharding, Stage, TrainLayout, adapter_parameters, stages,
-)  # fmt: skip
+    NF4_BITS,
+    Checkpointing,
+    Optimizer,
+    Recipe,
+    Sharding,
+    Stage,
+    TrainLayout,
+    adapter_parameters,
+    stages,
+)
 from steelyard.sizing.training_time import step_time
 
 __all__ = [
@@ -71,7 +79,7 @@ def stage_memory(model: Architecture, layout: TrainLayout, stage: Stage, nodes_d
     """Bytes of a device of one pipeline stage."""
     logits = logits_bytes(model, layout, stage)
     low, likely, high = (activation_bytes(model, layout, stage, case, getattr(logits, case)) for case in CASES)
-    moving = {
+    moving: dict[str, Figure] = {
         "activations": between(min(low, likely), likely, max(likely, high), "tensors that transformers 5.23 keeps; arXiv 2205.05198"),
         "logits": logits,
         "buffers": buffer_bytes(model, layout, stage),
@@ -80,9 +88,7 @@ def stage_memory(model: Architecture, layout: TrainLayout, stage: Stage, nodes_d
         "weights": weights_bytes(model, layout, stage),
         "gradients": exactly(gradient_bytes(model, layout, stage), "arXiv 1910.02054, section 3.1"),
         "optimizer": exactly(optimizer_bytes(model, layout, stage), f"{layout.optimizer}; arXiv 1910.02054, section 3.1"),
-        **moving,
-        "runtime": runtime_bytes(layout, total(moving), nodes_devices),
-    }
+    } | moving | {"runtime": runtime_bytes(layout, total(moving), nodes_devices)}
 
 
 def weights_bytes(model: Architecture, layout: TrainLayout, stage: Stage) -> Figure:
@@ -137,7 +143,8 @@ def moment_bytes(model: Architecture, layout: TrainLayout, count: float, embeddi
 def logits_bytes(model: Architecture, layout: TrainLayout, stage: Stage) -> Figure:
     """Of the loss over the vocabulary, which tensor-parallel devices share; an encoder and the first stages have none."""
     words = 0 if model.encoder or not stage.head else layout.tokens * model.vocabulary / layout.tensor
-    return between(*(LOGITS[case] * words for case in CASES), "FP32 cross entropy of transformers and torchtitan")
+    low, likely, high = (LOGITS[case] * words for case in CASES)
+    return between(low, likely, high, "FP32 cross entropy of transformers and torchtitan")
 
 
 def buffer_bytes(model: Architecture, layout: TrainLayout, stage: Stage) -> Figure:
@@ -172,9 +179,11 @@ def runtime_bytes(layout: TrainLayout, moving: Figure, nodes_devices: int) -> Fi
     """CUDA, NCCL where there are several devices, and what the allocator reserves beyond `moving`."""
     groups = sum(size > 1 for size in (layout.data, layout.tensor, layout.pipeline)) if layout.devices > 1 else 0
     far = 1 if layout.devices > nodes_devices else 0
-    sizes = [CONTEXT[case] + NCCL[case] * (groups + far if case == "high" else min(1, groups)) + FRAGMENTED[case] * getattr(moving, case)
-             for case in CASES]  # fmt: skip
-    return between(*sizes, "CUDA, NCCL, and fragmentation of torch's allocator")
+    low, likely, high = (
+        CONTEXT[case] + NCCL[case] * (groups + far if case == "high" else min(1, groups)) + FRAGMENTED[case] * getattr(moving, case)
+        for case in CASES
+    )  # fmt: skip
+    return between(low, likely, high, "CUDA, NCCL, and fragmentation of torch's allocator")
 
 
 def impossible_training(model: Architecture, layout: TrainLayout, nodes_devices: int = 8) -> str:
@@ -206,6 +215,11 @@ def parallel_problem(model: Architecture, layout: TrainLayout, nodes_devices: in
         return f"a sequence of {layout.sequence:,} tokens is longer than the {model.context:,} that the model can read"
     if layout.tensor > nodes_devices:
         return f"tensor parallelism over {layout.tensor} devices does not stay within a node of {nodes_devices}"
+    return combination_problem(layout)
+
+
+def combination_problem(layout: TrainLayout) -> str:
+    """Ways of sharing that exclude each other."""
     if layout.pipeline > 1 and layout.sharding in ("zero2", "zero3"):
         return "sharded gradients would be gathered for every micro-batch of a pipeline: ZeRO-2 and FSDP do not go with pipeline stages"
     if layout.sequence_parallel and layout.sequence % layout.tensor:
