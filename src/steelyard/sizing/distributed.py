@@ -84,11 +84,14 @@ def stage_memory(model: Architecture, layout: TrainLayout, stage: Stage, nodes_d
         "logits": logits,
         "buffers": buffer_bytes(model, layout, stage),
     }
+    runtime = runtime_bytes(layout, total(moving), nodes_devices)
     return {
         "weights": weights_bytes(model, layout, stage),
         "gradients": exactly(gradient_bytes(model, layout, stage), "arXiv 1910.02054, section 3.1"),
         "optimizer": exactly(optimizer_bytes(model, layout, stage), f"{layout.optimizer}; arXiv 1910.02054, section 3.1"),
-    } | moving | {"runtime": runtime_bytes(layout, total(moving), nodes_devices)}
+        **moving,
+        "runtime": runtime,
+    }
 
 
 def weights_bytes(model: Architecture, layout: TrainLayout, stage: Stage) -> Figure:
