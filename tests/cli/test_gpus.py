@@ -1,13 +1,14 @@
 """`gpus` on the terminal and as data."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from steelyard.cli.gpus import gpus
+from steelyard.cli.gpus import gpus, page_lines
 from steelyard.cli.output import Format
 from steelyard.errors import NotFoundError
-from steelyard.verbs.gpus import gpu
+from steelyard.verbs.gpus import GpuPage, gpu
 
 
 def test_the_list_goes_by_price_and_ends_with_what_no_plan_takes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,10 +32,11 @@ def test_a_page_shows_memory_peaks_places_and_where_it_is_to_be_had(capsys: pyte
 
 def test_what_is_not_known_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
     gpus("RTX-PRO-6000")
-    text = capsys.readouterr().out
-    assert "\nusable      -\n" in text
-    assert "\npeak        -\n" in text
-    assert "\nMIG         -\n" in text
+    assert "\nMIG         -\n" in capsys.readouterr().out
+    unknown = replace(gpu("B300").accelerator, usable_gib=None, usable_source=None, tflops={})
+    lines = list(page_lines(GpuPage(unknown, ())))
+    assert "usable      -" in lines
+    assert "peak        -" in lines
 
 
 def test_a_card_that_cannot_be_sliced_has_no_word_of_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -86,7 +86,7 @@ def _gather(action: str, rows: Iterator[calls.Row], into: dict[Any, list[Any]], 
         return _of_client_error(action, error, len(into))
     except (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError, exceptions.ProxyConnectionError) as error:
         if not anything and not into:
-            raise SteelyardError(f"AWS cannot be reached: {error}", next_step="or give prices in a file (docs/prices.md)") from error
+            raise SteelyardError(f"AWS cannot be reached: {error}", next_step="give prices in a file instead: docs/prices.md") from error
         return _problem(action, f"AWS could not be reached: {error}", len(into))
     except (exceptions.NoCredentialsError, exceptions.CredentialRetrievalError, exceptions.TokenRetrievalError,
             exceptions.UnauthorizedSSOTokenError, exceptions.PartialCredentialsError) as error:  # fmt: skip

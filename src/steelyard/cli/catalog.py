@@ -26,7 +26,7 @@ class Action(StrEnum):
     update = "update"
 
 
-Do = Annotated[Action | None, typer.Argument(metavar="[update]", help="update: ask AWS for prices, zones and quotas.", show_default=False)]
+Do = Annotated[Action | None, typer.Argument(metavar="update", help="update: ask AWS for prices, zones and quotas.", show_default=False)]
 Region = Annotated[str | None, typer.Option("--region", help="Of AWS; else the configured one, or us-east-1.", show_default=False)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; keep nothing.")]
 
@@ -44,7 +44,7 @@ def catalog(do: Do = None, region: Region = None, dry_run: DryRun = False, outpu
 
     `catalog update` asks AWS for on-demand and spot prices, the zones that offer each instance type, and the quotas of the
     account, in one region, and shows what changed. A price that is known is never replaced by nothing, and no past usage is
-    priced anew. It needs the extra aws, credentials, and five permissions to read (docs/prices.md).
+    priced anew. It needs the extra aws, credentials, and permissions to read (docs/prices.md).
 
     Examples:
       steelyard catalog
