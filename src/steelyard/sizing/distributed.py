@@ -72,7 +72,8 @@ def train_memory(model: Architecture, layout: TrainLayout, nodes_devices: int = 
     """Bytes of the fullest device, by part: weights, gradients, optimizer, activations, logits, buffers, runtime. The layout must be
     possible. `nodes_devices`: devices of one node; with fewer than there are, NCCL needs buffers for the network too."""
     every = [stage_memory(model, layout, stage, nodes_devices) for stage in stages(model, layout)]
-    return MappingProxyType(max(every, key=lambda parts: total(parts).likely))
+    fullest = max(every, key=lambda parts: total(parts).likely)
+    return MappingProxyType(fullest)
 
 
 def stage_memory(model: Architecture, layout: TrainLayout, stage: Stage, nodes_devices: int) -> dict[str, Figure]:
