@@ -18,7 +18,7 @@ from benchmarks.latency.environment import REQUIREMENTS, Answers, ask
 from benchmarks.latency.fitting import NAMES, ends, fit, fold, table, unseen
 from benchmarks.latency.predicting import BEST, PEER, peers, predict
 from benchmarks.latency.reporting import NOT_VALIDATED, cells, line, losing, tell
-from benchmarks.latency.rows import Deployment, Row, deployment, judging, read_rows, tuning
+from benchmarks.latency.rows import Deployment, Row, deployment, judging, once, read_rows, tuning
 from benchmarks.latency.scoring import FIGURES, by, kind, score
 from benchmarks.provenance import TRIALS, Commit, commit, keep, provenance, shown
 from steelyard.sizing.speed import DATA, MEASURED_ON
@@ -76,9 +76,10 @@ def prove(rows: Sequence[Row], understood: Callable[[Row], Deployment], answers:
     scores = {"steelyard": ours} | {f"{PEER}: {way}": guesses for way, guesses in theirs.items()}
     trial = len(judges) < recipe.counts["rows_at_least"]
     file = keep(TRIALS / "latency" if trial else HERE / "results", of, {
-        "benchmark": "latency", **provenance(of), "rows": {"all": len(rows), "judging": len(judges), "tuning": len(rows) - len(judges)},
+        "benchmark": "latency", **provenance(of), "rows": counts(rows, judges),
         "peer": requirement("aiconfigurator-core"), "recipe": dict(recipe.counts), "cells": [cell.data() for cell in found],
         "judging": {who: score(judges, guesses).data() for who, guesses in scores.items()},
+        "judging_each_measurement_once": {who: score(once(judges), guesses).data() for who, guesses in scores.items()},
         "left_out_of_tuning": left_out, "not_validated": NOT_VALIDATED,
         "groups": {name: {who: score(group, one).data() for who, one in scores.items()} for name, group in by(judges, kind).items()},
         "losing": losing(judges, ours, theirs[BEST]),
@@ -88,6 +89,12 @@ def prove(rows: Sequence[Row], understood: Callable[[Row], Deployment], answers:
     tell(judges, ours, theirs, left_out)
     print(f"kept: {shown(file)}")
     return status
+
+
+def counts(rows: Sequence[Row], judges: Sequence[Row]) -> dict[str, int]:
+    """Rows of each kind; repeated measurements are among them."""
+    return {"all": len(rows), "judging": len(judges), "tuning": len(rows) - len(judges),
+            "repeated": len(rows) - len(once(rows)), "judging_repeated": len(judges) - len(once(judges))}  # fmt: skip
 
 
 def summary(off: Any) -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.bars import Cell, Recipe
 from benchmarks.latency.predicting import BEST, PEER
-from benchmarks.latency.rows import Row
+from benchmarks.latency.rows import Row, once
 from benchmarks.latency.scoring import FIGURES, Guess, Score, by, kind, score
 
 NOT_VALIDATED = ("T4, V100, A10G, L4, L40S, A100, RTX PRO 6000, several stages, AWQ and GPTQ: "
@@ -74,6 +74,8 @@ def tell(rows: Sequence[Row], ours: Mapping[int, Guess], theirs: Mapping[str, Ma
         one = score(rows, guesses)
         errors = " ".join(f"{figure.upper()} {percent(value)}," for figure, value in one.median_error.items())
         print(f"  {PEER}, {way}: {errors} {percent(one.coverage)} answered")
+    single = score(once(rows), ours).median_error
+    print(f"  Steelyard, each of {len(once(rows))} measurements once: TTFT {percent(single['ttft'])}, TPOT {percent(single['tpot'])}")
     for of_kind, medians in left_out.items():
         print(f"  left out of tuning, {of_kind}: TTFT {percent(medians['ttft'])}, TPOT {percent(medians['tpot'])}")
     for text in losing(rows, ours, theirs[BEST]):

@@ -143,6 +143,14 @@ def numbers(row: Row, model: Architecture) -> Numbers:
     return Numbers(*FORMATS[row.precision], kv_bits=8 if row.precision == "fp8" else 16)
 
 
+def once(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Without those that repeat an earlier measurement to the last digit, under whatever name and layout."""
+    found: dict[tuple[object, ...], Row] = {}
+    for row in rows:
+        found.setdefault((row.model, row.system, row.precision, row.prompt, row.output, row.in_flight, row.ttft, row.tpot), row)
+    return tuple(found.values())
+
+
 def tuning(rows: Sequence[Row]) -> tuple[Row, ...]:
     return tuple(row for row in rows if not row.judges)
 

@@ -14,7 +14,7 @@ from benchmarks.latency.fitting import NAMES, STARTS, ends, fit, fold, table
 from benchmarks.latency.peer import request
 from benchmarks.latency.predicting import BEST, peers, predict
 from benchmarks.latency.reporting import NOT_VALIDATED, cells, losing
-from benchmarks.latency.rows import Deployment, Row, deployment, read_rows
+from benchmarks.latency.rows import Deployment, Row, deployment, once, read_rows
 from benchmarks.latency.scoring import Guess, best_way, score
 
 HEAD = ("id,silicon_data_source,backend,backend_version,model_path,system,precision,mode,isl,osl,gemm_quant_mode,moe_quant_mode,batch_size,"
@@ -52,6 +52,12 @@ def test_a_configuration_judges_by_its_columns_and_not_by_how_many_were_in_fligh
     assert 150 < sum(row.judges for row in many) < 250
     assert len({fold(row) for row in many}) == 5
     assert fold(rows[0]) == fold(replace(rows[0], in_flight=1))
+
+
+def test_a_measurement_that_is_told_twice_can_be_counted_once(rows: tuple[Row, ...]) -> None:
+    again = replace(rows[0], number=9, id="again", tensor_parallel=2, engine="")
+    assert once([*rows, again]) == rows
+    assert once([*rows, replace(again, ttft=again.ttft + 0.001)]) != rows
 
 
 def test_what_a_checkpoint_keeps_in_which_numbers(rows: tuple[Row, ...]) -> None:
