@@ -49,6 +49,7 @@ def test_a_good_machine_lacks_only_a_price() -> None:
     ("loopback", {"hostname_resolves": False}, "warn"),
     ("extra train", {"extras": {"train": {"torch": None}}}, "missing"),
     ("extra web", {"extras": {"web": {"nicegui": None}}}, "warn"),
+    ("extra aws", {"extras": {"aws": {"boto3": None}}}, "warn"),
     ("extra gpu", {"extras": {"gpu": {"nvidia-ml-py": None}}}, "ok"),
     ("extra gpu", {"extras": {"gpu": {"nvidia-ml-py": None}}, "gpus": ("L4, 22 GiB",)}, "warn"),
 ])  # fmt: skip
@@ -112,7 +113,7 @@ def test_a_file_where_the_state_folder_should_be_is_not_writable(tmp_path: Path)
 
 def test_the_extras_are_those_of_the_metadata() -> None:
     extras = installed_extras()
-    assert {"train", "web", "gpu"} <= set(extras)
+    assert {"train", "web", "gpu", "aws"} <= set(extras)
     assert "all" not in extras
     assert set(extras["train"]) >= {"torch", "ray"}
 

@@ -15,7 +15,7 @@ MEMORY_FOR_TRAINING = 4 * GIB
 """Ray and two workers of the first blueprint hold about this much."""
 DISK_FOR_TRAINING = 5 * GIB
 SHARED_MEMORY_FOR_RAY = GIB
-OPTIONAL = {"web": "the dashboard", "gpu": "memory and utilisation of NVIDIA GPUs"}
+OPTIONAL = {"web": "the dashboard", "gpu": "memory and utilisation of NVIDIA GPUs", "aws": "catalog update"}
 
 
 @dataclass(frozen=True, slots=True)
