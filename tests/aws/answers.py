@@ -84,7 +84,6 @@ class Answering:
                 stub.add_response("get_service_quota", {"Quota": {"QuotaCode": code, "Value": granted[code]}}, asked)
                 continue
             stub.add_client_error("get_service_quota", "NoSuchResourceException", http_status_code=400, expected_params=asked)
-            stub.add_client_error("get_aws_default_service_quota", "NoSuchResourceException", http_status_code=400, expected_params=asked)
         stub.activate()
 
 

@@ -79,18 +79,14 @@ def test_many_names_are_asked_in_filters_that_ec2_takes() -> None:
         stub.assert_no_pending_responses()
 
 
-def test_a_stubbed_quota_is_what_was_granted_else_the_default_else_unknown() -> None:
+def test_a_stubbed_quota_that_a_region_does_not_have_is_unknown() -> None:
     client = client_of("service-quotas")
     with Stubber(client) as stub:
         for number, code in enumerate(calls.QUOTAS):
-            if number == 0:
-                stub.add_response("get_service_quota", {"Quota": {"QuotaCode": code, "Value": 192.0}})
-                continue
-            stub.add_client_error("get_service_quota", "NoSuchResourceException", http_status_code=400)
-            if number == 1:
-                stub.add_response("get_aws_default_service_quota", {"Quota": {"QuotaCode": code, "Value": 0.0}})
+            if number < 2:
+                stub.add_response("get_service_quota", {"Quota": {"QuotaCode": code, "Value": 192.0 * (1 - number)}})
             else:
-                stub.add_client_error("get_aws_default_service_quota", "NoSuchResourceException", http_status_code=400)
+                stub.add_client_error("get_service_quota", "NoSuchResourceException", http_status_code=400)
         assert dict(calls.quotas(client)) == {"L-417A185B": 192.0, "L-DB2E81BA": 0.0}
 
 

@@ -1,5 +1,6 @@
 """What is missing before AWS can be asked: boto3, credentials, a region."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -42,6 +43,11 @@ def test_a_profile_that_there_is_not_is_told(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(SteelyardError, match="profile \\(nobody\\) could not be found"):
         open_clients(None)
+
+
+def test_nothing_of_boto3_is_imported_before_aws_is_asked() -> None:
+    code = "import sys, steelyard.verbs.catalog as verbs; verbs.updated_prices; sys.exit('boto3' in sys.modules or 'botocore' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.usefixtures("somebody")

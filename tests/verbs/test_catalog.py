@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from moto import mock_aws
 
 from steelyard.aws.catalog_file import RegionFacts, catalog_file, read_facts, updated_prices, write_facts
 from steelyard.catalog.instances import all_types
@@ -115,6 +116,16 @@ def test_a_dry_run_shows_the_same_and_keeps_nothing(home: Home) -> None:
     assert dry.file is None
     assert not home.state.exists()
     assert dry.changes == updated(home).changes
+
+
+def test_against_moto_alone_all_is_learned_but_prices_which_moto_does_not_have(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with mock_aws():
+        found = update(home, NOW, REGION)
+    assert [problem.object for problem in found.problems] == ["pricing:GetProducts"]
+    assert {change.what for change in found.changes} == {"spot", "zones"}
+    assert found.file == catalog_file(home)
 
 
 def test_each_region_is_kept_beside_the_others(home: Home) -> None:

@@ -80,17 +80,12 @@ def zones(ec2: Any, wanted: Sequence[str]) -> Iterator[Row]:
 
 
 def quotas(service_quotas: Any) -> Iterator[Row]:
-    """Code, and vCPUs: what was granted, or AWS's default where nothing was."""
-    missing = service_quotas.exceptions.NoSuchResourceException
+    """Code, and vCPUs; a quota that the region does not have has no row."""
     for code in QUOTAS:
-        asked = {"ServiceCode": "ec2", "QuotaCode": code}
         try:
-            quota = service_quotas.get_service_quota(**asked)["Quota"]
-        except missing:
-            try:
-                quota = service_quotas.get_aws_default_service_quota(**asked)["Quota"]
-            except missing:
-                continue
+            quota = service_quotas.get_service_quota(ServiceCode="ec2", QuotaCode=code)["Quota"]
+        except service_quotas.exceptions.NoSuchResourceException:
+            continue
         yield code, float(quota["Value"])
 
 
