@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steelyard.catalog.nodes import ON_PREMISES, read_nodes
+from steelyard.catalog.instances import ON_PREMISES
+from steelyard.catalog.nodes import read_nodes
 
 HEADER = "name,gpu,gpu_count,cpus,memory,usd_hour,network_gbit_s,count\n"
 

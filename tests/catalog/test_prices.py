@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steelyard.catalog.nodes import read_nodes
 from steelyard.catalog.prices import Key, Price, PriceList, listed_prices, read_price_list, shipped_prices
 from steelyard.catalog.rows import read_rows
 from steelyard.findings import Place
@@ -105,6 +106,10 @@ def test_a_bad_row_says_where_what_and_what_would_do(row: str, finding: str) -> 
     assert message.startswith(finding)
 
 
+def test_a_price_of_ones_own_node_is_nothing_strange() -> None:
+    assert told("rack-a,on-premises,,2,,") == []
+
+
 def test_the_other_rows_of_a_list_with_a_bad_one_count() -> None:
     mine, findings = read_price_list(HEADER + "g5.xlarge,,,x,,\ng6.xlarge,,,1,,\n", "p.csv")
     assert [one.severity for one in findings] == ["error"]
@@ -147,8 +152,6 @@ def test_a_quoted_cell_is_read_as_it_was_meant(cells: list[str]) -> None:
 
 
 def test_ones_own_nodes_have_their_price_in_their_own_region() -> None:
-    from steelyard.catalog.nodes import read_nodes
-
     nodes, _ = read_nodes("name,cpus,memory,usd_hour\nrack,4,1GiB,2\nfree,4,1GiB,0\ndark,4,1GiB,\n", "n.csv")
     mine = listed_prices(nodes)
     assert mine.of("rack", "on-premises", "on-demand") == Price(2_000_000, "n.csv:2", "")

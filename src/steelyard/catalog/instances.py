@@ -15,6 +15,8 @@ from steelyard.units import parse_money
 
 DATA = Path(__file__).parent / "data"
 MIB = 1024 * 1024
+ON_PREMISES = "on-premises"
+"""The region of one's own nodes, and their family."""
 SEEN_WITHOUT_GPU = ("p5.4xlarge",)
 """Some versions of Karpenter see no GPU in them, as in the fractions of a card."""
 

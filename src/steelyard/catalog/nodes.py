@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Final
 
 from steelyard.catalog.accelerators import Accelerator, accelerators, kinds_called
-from steelyard.catalog.instances import MIB, InstanceType
+from steelyard.catalog.instances import MIB, ON_PREMISES, InstanceType
 from steelyard.catalog.prices import parse_usd
 from steelyard.catalog.rows import BadRowError, Row, Sheet, read_rows
 from steelyard.findings import Finding
 from steelyard.units import parse_bytes, wrong
 
-ON_PREMISES: Final = "on-premises"
-"""The region of one's own nodes, and their family."""
 COLUMNS = ("name", "gpu", "gpu_count", "cpus", "memory", "usd_hour", "network_gbit_s", "count")
 NEEDED = ("name", "cpus", "memory")
 EXAMPLE = "name,gpu,gpu_count,cpus,memory,usd_hour,network_gbit_s,count / rack-a,H100,8,192,2TiB,31.50,400,4"

@@ -17,7 +17,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Literal
 
-from steelyard.catalog.instances import InstanceType, all_types
+from steelyard.catalog.instances import ON_PREMISES, InstanceType, all_types
 from steelyard.catalog.rows import BadRowError, Row, Sheet, read_rows
 from steelyard.findings import Finding, Place
 from steelyard.units import parse_money, wrong
@@ -164,8 +164,8 @@ def _strangers(first: Mapping[Key, Place], file: str) -> tuple[Finding, ...]:
     """One note for all instance types that no table has: a slip of the pen would else be passed over in silence."""
     known = {one.name for one in all_types()}
     strange: dict[str, Place] = {}
-    for (instance, _, _), place in first.items():
-        if instance not in known:
+    for (instance, region, _), place in first.items():
+        if instance not in known and region != ON_PREMISES:
             strange.setdefault(instance, place)
     if not strange:
         return ()
