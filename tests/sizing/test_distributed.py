@@ -230,6 +230,14 @@ def test_the_largest_micro_batch_is_the_last_that_fits(one: Architecture, layout
     assert not most or likely(one, replace(layout, micro_batch=most)) <= gib * GIB
 
 
+@settings(deadline=None, max_examples=40)
+@given(models, layouts(), st.integers(4, 180), st.sets(st.integers(1, 64)))
+def test_of_given_sizes_the_largest_that_fits_is_chosen(one: Architecture, layout: TrainLayout, gib: int, chosen: set[int]) -> None:
+    sizes = sorted(chosen)
+    fitting = [size for size in sizes if likely(one, replace(layout, micro_batch=size)) <= gib * GIB]
+    assert largest_micro_batch(one, layout, gib * GIB, sizes) == (fitting[-1] if fitting else 0)
+
+
 # Cases ---------------------------------------------------------------------------------------------------------------
 
 

@@ -10,13 +10,14 @@ gradients and moments. docs/training-memory.md explains all parts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from steelyard.catalog.architecture import Architecture
 from steelyard.sizing.need import Figure
-from steelyard.sizing.train_activations import CASES, Case, activation_bytes
+from steelyard.sizing.train_activations import Case, LayerBytes, activation_bytes, layer_bytes
 from steelyard.sizing.train_layout import (
     NF4_BITS,
     Checkpointing,
@@ -44,6 +45,8 @@ once in the backward pass of torch's cross_entropy, after the upcast that transf
 logits and their gradient only (a fused kernel). High: FP32 logits are held as well (transformers before 4.45)."""
 DEEPSPEED_BUCKET = 500_000_000
 """Elements of a bucket of DeepSpeed's ZeRO 1 and 2, for gradients and for weights (its documentation of the configuration)."""
+BUCKETS: Mapping[Case, float] = MappingProxyType({"low": 1, "likely": 2, "high": 4.5})
+"""Buckets that are there at once. High: with overlap_comm (the same documentation)."""
 CONTEXT: Mapping[Case, float] = MappingProxyType({"low": 0.25 * GIB, "likely": 0.5 * GIB, "high": 1.0 * GIB})
 """CUDA, its libraries and their workspaces. Low: what vLLM 0.19 measured as not torch's on one H100. The others are assumed."""
 NCCL: Mapping[Case, float] = MappingProxyType({"low": 0.25 * GIB, "likely": 0.8 * GIB, "high": 2.2 * GIB})
@@ -53,58 +56,95 @@ FRAGMENTED: Mapping[Case, float] = MappingProxyType({"low": 0.0, "likely": 0.03,
 request 6885."""
 
 
-def exactly(size: float, source: str) -> Figure:
-    return Figure(round(size), round(size), round(size), source)
-
-
-def between(low: float, likely: float, high: float, source: str) -> Figure:
-    return Figure(round(low), round(likely), round(high), source)
+PARTS = ("weights", "gradients", "optimizer", "activations", "logits", "buffers", "runtime")
 
 
 def total(parts: Mapping[str, Figure]) -> Figure:
     """All parts together."""
-    columns = zip(*((part.low, part.likely, part.high) for part in parts.values()), strict=True)
-    low, likely, high = (sum(column) for column in columns)
+    low = likely = high = 0
+    for part in parts.values():
+        low, likely, high = low + part.low, likely + part.likely, high + part.high
     return Figure(low, likely, high, "sum of the parts")
+
+
+@dataclass(frozen=True, slots=True)
+class StageBytes:
+    """Of a device of one pipeline stage in one case: what it holds, and what each token of a forward pass adds."""
+
+    weights: float
+    gradients: float
+    optimizer: float
+    buffers: float
+    libraries: float
+    """CUDA and NCCL."""
+    layer: LayerBytes
+    layers: int
+    """Of all micro-batches whose activations are there at once."""
+    logits: float
+    recomputes: bool
+    fragmented: float
+
+    def parts(self, tokens: int) -> tuple[int, int, int, int, int, int, int]:
+        """In the order of PARTS."""
+        logits = self.logits * tokens
+        activations = activation_bytes(self.layer, self.layers, tokens, logits, self.recomputes)
+        runtime = self.libraries + self.fragmented * (activations + logits + self.buffers)
+        return (round(self.weights), round(self.gradients), round(self.optimizer), round(activations), round(logits),
+                round(self.buffers), round(runtime))  # fmt: skip
 
 
 def train_memory(model: Architecture, layout: TrainLayout, nodes_devices: int = 8) -> Mapping[str, Figure]:
     """Bytes of the fullest device, by part: weights, gradients, optimizer, activations, logits, buffers, runtime. The layout must be
     possible. `nodes_devices`: devices of one node; with fewer than there are, NCCL needs buffers for the network too."""
-    every = [stage_memory(model, layout, stage, nodes_devices) for stage in stages(model, layout)]
-    fullest = max(every, key=lambda parts: total(parts).likely)
-    return MappingProxyType(fullest)
+    tokens = layout.tokens
+    likely, stage = max(((stage_bytes(model, layout, one, "likely", nodes_devices).parts(tokens), one) for one in stages(model, layout)),
+                        key=lambda found: sum(found[0]))  # fmt: skip
+    low, high = (stage_bytes(model, layout, stage, case, nodes_devices).parts(tokens) for case in ("low", "high"))
+    return MappingProxyType({
+        name: Figure(min(few, usual), usual, max(usual, many), sources(layout)[name])
+        for name, few, usual, many in zip(PARTS, low, likely, high, strict=True)
+    })
 
 
-def stage_memory(model: Architecture, layout: TrainLayout, stage: Stage, nodes_devices: int) -> dict[str, Figure]:
-    """Bytes of a device of one pipeline stage."""
-    logits = logits_bytes(model, layout, stage)
-    low, likely, high = (activation_bytes(model, layout, stage, case, getattr(logits, case)) for case in CASES)
-    moving: dict[str, Figure] = {
-        "activations": between(min(low, likely), likely, max(likely, high), "tensors that transformers 5.23 keeps; arXiv 2205.05198"),
-        "logits": logits,
-        "buffers": buffer_bytes(model, layout, stage),
-    }
-    runtime = runtime_bytes(layout, total(moving), nodes_devices)
+def sources(layout: TrainLayout) -> Mapping[str, str]:
+    """Of each part."""
+    zero = "arXiv 1910.02054, section 3.1"
     return {
-        "weights": weights_bytes(model, layout, stage),
-        "gradients": exactly(gradient_bytes(model, layout, stage), "arXiv 1910.02054, section 3.1"),
-        "optimizer": exactly(optimizer_bytes(model, layout, stage), f"{layout.optimizer}; arXiv 1910.02054, section 3.1"),
-        **moving,
-        "runtime": runtime,
-    }
+        "weights": "NF4 matrices (arXiv 2305.14314), the rest in 16 bits; high: in 32, as peft may turn it" if layout.recipe == "qlora"
+        else "dimensions of the model",
+        "gradients": zero, "optimizer": f"{layout.optimizer}; {zero}", "logits": "FP32 cross entropy of transformers and torchtitan",
+        "activations": "tensors that transformers 5.23 keeps; arXiv 2205.05198", "buffers": buffer_source(layout),
+        "runtime": "CUDA, NCCL, and fragmentation of torch's allocator",
+    }  # fmt: skip
 
 
-def weights_bytes(model: Architecture, layout: TrainLayout, stage: Stage) -> Figure:
+def buffer_source(layout: TrainLayout) -> str:
+    if layout.data > 1 and layout.sharding == "zero3":
+        return "FSDP's gathered units" + ("" if layout.adapters_only else " and their gradients")
+    if layout.data > 1 and layout.sharding in ("zero1", "zero2"):
+        return "DeepSpeed's buckets; high: 4.5 with overlap_comm (its documentation)"
+    return "BF16 copy of autocast; buckets of DistributedDataParallel"
+
+
+def stage_bytes(model: Architecture, layout: TrainLayout, stage: Stage, case: Case, nodes_devices: int) -> StageBytes:
+    """Of one pipeline stage. Nothing here depends on the tokens of a micro-batch."""
+    return StageBytes(
+        weights=weights_bytes(model, layout, stage, case), gradients=gradient_bytes(model, layout, stage),
+        optimizer=optimizer_bytes(model, layout, stage), buffers=buffer_bytes(model, layout, stage, case),
+        libraries=library_bytes(layout, case, nodes_devices), layer=layer_bytes(model, layout, case),
+        layers=stage.in_flight * stage.layers, logits=logits_bytes(model, layout, stage, case),
+        recomputes=layout.checkpointing == "full", fragmented=FRAGMENTED[case],
+    )  # fmt: skip
+
+
+def weights_bytes(model: Architecture, layout: TrainLayout, stage: Stage, case: Case) -> float:
     """Of weights that compute: of a frozen model with its adapters, or of the model that is trained, without its master copy."""
     shards, wide = layout.shards("weights"), 4 if layout.precision == "fp32" else 2
     adapters = 4 * adapters_of(model, layout) / shards if layout.adapters_only else 0
     if layout.recipe != "qlora":
-        return exactly(wide * stage.parameters / shards + adapters, "dimensions of the model")
+        return wide * stage.parameters / shards + adapters
     rest = stage.vocabulary + stage.norms
-    least = NF4_BITS / 8 * stage.matrices + 2 * rest
-    return between(least / shards + adapters, least / shards + adapters, (least + 2 * rest) / shards + adapters,
-                   "NF4 matrices (arXiv 2305.14314), the rest in 16 bits; high: in 32, as peft may turn it")  # fmt: skip
+    return (NF4_BITS / 8 * stage.matrices + (4 if case == "high" else 2) * rest) / shards + adapters
 
 
 def adapters_of(model: Architecture, layout: TrainLayout) -> float:
@@ -144,50 +184,40 @@ def moment_bytes(model: Architecture, layout: TrainLayout, count: float, embeddi
     return 0 if layout.optimizer == "sgd" else 8 * count / model.width
 
 
-def logits_bytes(model: Architecture, layout: TrainLayout, stage: Stage) -> Figure:
-    """Of the loss over the vocabulary, which tensor-parallel devices share; an encoder and the first stages have none."""
-    words = 0 if model.encoder or not stage.head else layout.tokens * model.vocabulary / layout.tensor
-    low, likely, high = (LOGITS[case] * words for case in CASES)
-    return between(low, likely, high, "FP32 cross entropy of transformers and torchtitan")
+def logits_bytes(model: Architecture, layout: TrainLayout, stage: Stage, case: Case) -> float:
+    """Of one token, in the loss over the vocabulary, which tensor-parallel devices share; an encoder and the first stages have none."""
+    return 0 if model.encoder or not stage.head else LOGITS[case] * model.vocabulary / layout.tensor
 
 
-def buffer_bytes(model: Architecture, layout: TrainLayout, stage: Stage) -> Figure:
+def buffer_bytes(model: Architecture, layout: TrainLayout, stage: Stage, case: Case) -> float:
     """Copies that computing and communicating need beside the state."""
     if layout.data > 1 and layout.sharding == "zero3":
-        return gathered_bytes(layout, stage)
+        return gathered_bytes(layout, stage, case)
     count, width = trained(model, layout, stage), gradient_width(layout)
     if layout.data > 1 and layout.sharding in ("zero1", "zero2"):
-        bucket = width * min(count, DEEPSPEED_BUCKET)
-        return between(bucket, 2 * bucket, 4.5 * bucket, "DeepSpeed's buckets; high: 4.5 with overlap_comm (its documentation)")
+        return BUCKETS[case] * width * min(count, DEEPSPEED_BUCKET)
     copy = 2 * (stage.matrices + stage.head) if not layout.adapters_only and layout.precision == "bf16" else 0
-    reduced = 4 * count if layout.data > 1 else 0
-    return between(0, copy + reduced, copy + reduced, "BF16 copy of autocast; buckets of DistributedDataParallel")
+    return 0 if case == "low" else copy + (4 * count if layout.data > 1 else 0)
 
 
-def gathered_bytes(layout: TrainLayout, stage: Stage) -> Figure:
+def gathered_bytes(layout: TrainLayout, stage: Stage, case: Case) -> float:
     """FSDP: the layer in use and the next one, whole; embedding and head, whole for the whole pass; of what is trained also the layer's
     gradients, before they are reduced in FP32, and the head's."""
     wide = 4 if layout.precision == "fp32" else NF4_BITS / 8 if layout.recipe == "qlora" else 2
     outer = (4 if layout.precision == "fp32" else 2) * stage.vocabulary
     two = 2 * wide * stage.unit
     if layout.adapters_only:
-        return between(two, outer + two, outer + 2 * two, "FSDP's gathered units")
+        return {"low": two, "likely": outer + two, "high": outer + 2 * two}[case]
     width = gradient_width(layout)
-    grown = (width + 4) * stage.unit
-    likely = outer + width * stage.head + two + grown
-    most = likely + 2 * width * stage.vocabulary + two
-    return between(two + width * stage.unit, likely, most, "FSDP's gathered units and their gradients")
+    likely = outer + width * stage.head + two + (width + 4) * stage.unit
+    return {"low": two + width * stage.unit, "likely": likely, "high": likely + 2 * width * stage.vocabulary + two}[case]
 
 
-def runtime_bytes(layout: TrainLayout, moving: Figure, nodes_devices: int) -> Figure:
-    """CUDA, NCCL where there are several devices, and what the allocator reserves beyond `moving`."""
-    groups = sum(size > 1 for size in (layout.data, layout.tensor, layout.pipeline)) if layout.devices > 1 else 0
+def library_bytes(layout: TrainLayout, case: Case, nodes_devices: int) -> float:
+    """CUDA, and NCCL where there are several devices."""
+    groups = (layout.data > 1) + (layout.tensor > 1) + (layout.pipeline > 1)
     far = 1 if layout.devices > nodes_devices else 0
-    low, likely, high = (
-        CONTEXT[case] + NCCL[case] * (groups + far if case == "high" else min(1, groups)) + FRAGMENTED[case] * getattr(moving, case)
-        for case in CASES
-    )  # fmt: skip
-    return between(low, likely, high, "CUDA, NCCL, and fragmentation of torch's allocator")
+    return CONTEXT[case] + NCCL[case] * (groups + far if case == "high" else min(1, groups))
 
 
 def impossible_training(model: Architecture, layout: TrainLayout, nodes_devices: int = 8) -> str:
@@ -233,22 +263,22 @@ def combination_problem(layout: TrainLayout) -> str:
     return ""
 
 
-def largest_micro_batch(model: Architecture, layout: TrainLayout, usable: int) -> int:
-    """Sequences at a time that likely fit into `usable` bytes of a device; 0 where not one does."""
+def largest_micro_batch(model: Architecture, layout: TrainLayout, usable: int, sizes: Sequence[int] | None = None) -> int:
+    """Sequences at a time that likely fit into `usable` bytes of a device; 0 where not one does. `sizes`, rising: the largest of these."""
+    every = [stage_bytes(model, layout, stage, "likely", layout.devices) for stage in stages(model, layout)]
 
     def fits(size: int) -> bool:
-        return total(train_memory(model, replace(layout, micro_batch=size))).likely <= usable
+        return all(sum(one.parts(size * layout.sequence)) <= usable for one in every)
 
+    if sizes is not None:
+        count = bisect_left(sizes, True, key=lambda size: not fits(size))
+        return sizes[count - 1] if count else 0
     if not fits(1):
         return 0
-    low = 1
-    while fits(2 * low):
-        low *= 2
-    high = 2 * low
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return low
+    most = 1
+    while fits(2 * most):
+        most *= 2
+    return bisect_left(range(2 * most), True, lo=most, key=lambda size: not fits(size)) - 1
 
 
 def checkpoint_bytes(model: Architecture, layout: TrainLayout) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from steelyard.catalog.architecture import Architecture
-from steelyard.sizing.train_layout import Stage, TrainLayout, gated, inner_width
+from steelyard.sizing.train_layout import TrainLayout, gated, inner_width
 
 Case = Literal["low", "likely", "high"]
 CASES: tuple[Case, Case, Case] = ("low", "likely", "high")
@@ -97,12 +97,11 @@ def attention_bytes(model: Architecture, saved: Saved, repeated: bool) -> float:
     return 2 * saved.element * (queries + keys) + 4 * model.heads + 8 * (model.latent or 0)
 
 
-def activation_bytes(model: Architecture, layout: TrainLayout, stage: Stage, case: Case, covered: float) -> float:
-    """Of one device. `covered` bytes are taken at another moment of the step by something else (the logits), and free again when the
-    gradients of a layer are computed: only what these need beyond them counts."""
-    layer, tokens = layer_bytes(model, layout, case), layout.tokens
-    held = stage.in_flight * stage.layers * tokens
+def activation_bytes(layer: LayerBytes, layers: int, tokens: int, covered: float, recomputes: bool) -> float:
+    """Of one device that holds `layers` layers. `covered` bytes are taken at another moment of the step by something else (the logits),
+    and free again when the gradients of a layer are computed: only what these need beyond them counts."""
+    held = layers * tokens
     plain = held * layer.kept + max(0.0, layer.backward * tokens - covered)
-    if layout.checkpointing == "none":
+    if not recomputes:
         return plain
     return min(plain, held * layer.boundary + max(0.0, (layer.kept + layer.backward) * tokens - covered))
