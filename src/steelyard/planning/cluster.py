@@ -20,6 +20,8 @@ from steelyard.planning.training import TrainOption, place_train, train_need
 from steelyard.sizing.serving import Quantization
 from steelyard.units import format_money
 
+SHARED_OFFERS = 6
+"""Offers that are considered for each workload that shares nodes: its cheapest."""
 REGION = "us-east-1"
 """Where a blueprint without a Platform goes."""
 
@@ -168,9 +170,14 @@ def settled(
     bounds: list[float] = []
     done = {one.workload.name: one for one in placements}
     for name in dict.fromkeys(pool(one.workload, blueprint) for one in placements):
-        of_pool = [one for one in placements if pool(one.workload, blueprint) == name and one.chosen]
-        sharing = [one for one in of_pool if one.chosen and one.chosen.shared and one.chosen.replica.pipeline == 1]
-        nodes += [alone(one.chosen, one.workload.name) for one in of_pool if one.chosen and one not in sharing]
+        sharing: list[Placement[ServeOption]] = []
+        for one in placements:
+            if one.chosen is None or pool(one.workload, blueprint) != name:
+                continue
+            if one.chosen.shared and one.chosen.replica.pipeline == 1:
+                sharing.append(one)
+            else:
+                nodes.append(alone(one.chosen, one.workload.name))
         if sharing:
             together, groups, bound = shared_nodes(sharing)
             done |= {one.workload.name: one for one in together}
@@ -195,13 +202,14 @@ def shared_nodes(placements: Sequence[Placement[ServeOption]]) -> tuple[list[Pla
 
 
 def ways_of(placement: Placement[ServeOption]) -> dict[str, ServeOption]:
-    """By offer, the option that takes the fewest devices, of the offers that may pay when they are shared."""
+    """By offer, the option that takes the fewest devices, of the offers that cost least when they are shared."""
     chosen = placement.chosen
     assert chosen is not None  # noqa: S101  (only asked of what was placed)
-    alone_price = chosen.price_micro_hour or 0
     found = {str(chosen.offer): chosen}
     for one in placement.weighed:
-        if one.bound <= alone_price and one.offer is not chosen.offer and one.best.refusal is None and one.best.replica.pipeline == 1:
+        if len(found) == SHARED_OFFERS or one.bound > (chosen.price_micro_hour or 0):
+            break
+        if one.best.refusal is None and one.best.replica.pipeline == 1:
             found[str(one.offer)] = one.best
     return found
 

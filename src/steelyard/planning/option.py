@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic, Protocol, TypeVar
@@ -68,21 +68,25 @@ AnyOption = TypeVar("AnyOption", bound=Option)
 class OfferOptions(Generic[AnyOption]):
     """Every option on one offer; at least one."""
 
-    options: Sequence[AnyOption]
-
-    @property
-    def offer(self) -> NodeOffer:
-        return self.options[0].offer
+    offer: NodeOffer
+    bound: float
+    """A price that none of its options is below; cheap to tell."""
+    make: Callable[[], Sequence[AnyOption]]
 
     @cached_property
-    def bound(self) -> float:
-        return min(option.bound for option in self.options)
+    def options(self) -> Sequence[AnyOption]:
+        return self.make()
 
     @cached_property
     def best(self) -> AnyOption:
         """What can be taken at the least price; else what came nearest to it."""
-        possible = [option for option in self.options if option.refusal is None]
-        return min(possible, key=order) if possible else min(self.options, key=distance)
+        found: AnyOption | None = None
+        for option in sorted(self.options, key=lambda one: one.bound):
+            if found is not None and option.bound >= found.preference[0]:
+                break  # and so are all that follow
+            if option.refusal is None and (found is None or order(option) < order(found)):
+                found = option
+        return found if found is not None else min(self.options, key=distance)
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,5 +105,6 @@ def place_plain(need: PlainNeed, offers: Sequence[NodeOffer]) -> Placement[Plain
     for offer in offers:
         device = asked(gpu, offer.card) if offer.card and not without else None
         if (offer.card is None) == without and (without or device):
-            groups.append(OfferOptions([PlainOption(need, offer, device)]))
+            only = [PlainOption(need, offer, device)]
+            groups.append(OfferOptions(offer, only[0].bound, only.copy))
     return place(need.workload, groups, need.assumed)

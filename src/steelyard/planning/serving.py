@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import ceil
 
 from steelyard.blueprint import Device, Platform, Serve
@@ -202,10 +202,10 @@ class ServeOption:
         each = self.offer.price_micro_hour
         return None if each is None else each * self.nodes
 
-    @property
+    @cached_property
     def bound(self) -> float:
         each = self.offer.price_micro_hour
-        if each is None:
+        if each is None or self.replica.unfit:
             return UNKNOWN
         return each * self.replica.devices / self.offer.devices if self.shared else each * self.nodes_for(1)
 
@@ -300,18 +300,28 @@ def place_serve(need: ServeNeed, offers: Sequence[NodeOffer], *, shared: bool = 
     options = []
     for offer in offers:
         wanted = asked(need.workload.gpu, offer.card) if offer.card else None
-        if offer.card is None or wanted is None or not offer.devices:
+        if offer.card is None or wanted is None or not any(allowed(wanted, tensor) for tensor in possible(offer)):
             continue
-        found = [ServeOption(one, offer, shared) for one in layouts(need, offer, offer.card, wanted, known)]
-        if found:
-            options.append(OfferOptions(found))
+        least = UNKNOWN if offer.price_micro_hour is None else offer.price_micro_hour / (offer.devices if shared else 1)
+        options.append(OfferOptions(offer, least, partial(options_of, need, offer, offer.card, wanted, shared, known)))
     return place(need.workload, options, need.assumed)
+
+
+def options_of(
+    need: ServeNeed, offer: NodeOffer, card: Accelerator, wanted: Device, shared: bool,
+    known: dict[tuple[str, int, int, Quantization], Replica],
+) -> list[ServeOption]:
+    """Every layout on one offer."""
+    return [ServeOption(one, offer, shared) for one in layouts(need, offer, card, wanted, known)]
 
 
 def in_precision(placement: Placement[ServeOption], quantization: Quantization) -> ServeOption | None:
     """The cheapest option in one precision, of what was weighed; None where none can be taken."""
-    groups = [OfferOptions(found) for one in placement.weighed
-              if (found := [option for option in one.options if option.replica.quantization == quantization])]  # fmt: skip
+    groups = []
+    for one in placement.weighed:
+        found = [option for option in one.options if option.replica.quantization == quantization]
+        if found:
+            groups.append(OfferOptions(one.offer, one.bound, found.copy))
     return place(placement.workload, groups, ()).chosen
 
 
@@ -325,12 +335,18 @@ def layouts(
 
     found = []
     for quantization in need.quantizations:
-        within = [replica(tensor, 1, quantization) for tensor in TENSOR if tensor <= offer.devices and allowed(wanted, tensor)]
+        within = [replica(devices, 1, quantization) for devices in possible(offer) if devices in TENSOR and allowed(wanted, devices)]
         found += within
         if offer.devices == WHOLE_NODE and not any(one.unfit is None for one in within):
             over = [replica(WHOLE_NODE, stages, quantization) for stages in PIPELINE if allowed(wanted, WHOLE_NODE * stages)]
             found += [one for one in over if one.unfit is None]
     return found
+
+
+def possible(offer: NodeOffer) -> tuple[int, ...]:
+    """Devices that a replica may have on an offer: some of a node, or of several whole nodes."""
+    within = tuple(tensor for tensor in TENSOR if tensor <= offer.devices)
+    return within + tuple(WHOLE_NODE * stages for stages in PIPELINE) if offer.devices == WHOLE_NODE else within
 
 
 def allowed(wanted: Device, devices: int) -> bool:

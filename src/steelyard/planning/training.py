@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from math import ceil
 from typing import Literal
 
@@ -17,7 +17,7 @@ from steelyard.planning.option import UNKNOWN, Assumption, OfferOptions, Placeme
 from steelyard.sizing.distributed import checkpoint_bytes, impossible_training, largest_micro_batch, total, train_memory
 from steelyard.sizing.need import Figure
 from steelyard.sizing.train_layout import Checkpointing, Recipe, Sharding, TrainLayout
-from steelyard.sizing.training_time import step_time
+from steelyard.sizing.training_time import operations, slowdown, step_time, utilisation
 from steelyard.units import format_duration, format_money
 
 TENSOR = (1, 2, 4, 8)
@@ -25,8 +25,8 @@ NODES = (1, 2, 4, 8, 16, 32, 64)
 WAYS: tuple[tuple[Sharding, Checkpointing], ...] = (("ddp", "none"), ("ddp", "full"), ("zero3", "none"), ("zero3", "full"))
 """From the one that talks least to the one that needs least memory."""
 ASSUMED_BATCH, ASSUMED_SEQUENCE = 64, 2048
-LEAST_FLOPS = 4
-"""For each parameter and token: LoRA computes no gradients of the frozen weights (forward 2, backward 2)."""
+MILLION = 1_000_000
+"""Tokens that are priced where nobody knows how many there are."""
 GIB = 1024**3
 MICRO = 1_000_000
 HOUR = 3600 * MICRO
@@ -188,12 +188,7 @@ class TrainOption:
 
     @cached_property
     def bound(self) -> float:
-        """The price of the arithmetic alone, at the card's peak."""
-        peak = max((self.fitting.card.tflops.get(kind, 0) for kind in ("bf16", "fp16")), default=0) * 1e12
-        if self.price_micro_hour is None or not peak:
-            return UNKNOWN
-        tokens = self.need.tokens or 1_000_000
-        return LEAST_FLOPS * self.need.model.active * tokens / (peak * self.devices) * self.price_micro_hour / 3600
+        return bound(self.need, self.offer, self.fitting.card)
 
     @property
     def preference(self) -> tuple[float, ...]:
@@ -256,30 +251,44 @@ def place_train(need: TrainNeed, offers: Sequence[NodeOffer], most_devices: int 
         wanted = asked(need.workload.gpu, offer.card) if offer.card else None
         if offer.card is None or wanted is None or not offer.devices:
             continue
-        if options := list(options_of(need, offer, offer.card, wanted, most_devices, known)):
-            groups.append(OfferOptions(options))
+        counts = node_counts(need, offer, wanted, most_devices)
+        if counts:
+            groups.append(OfferOptions(offer, bound(need, offer, offer.card), partial(options_of, need, offer, offer.card, counts, known)))
     return place(need.workload, groups, need.assumed)
 
 
+def bound(need: TrainNeed, offer: NodeOffer, card: Accelerator) -> float:
+    """What the arithmetic alone costs at the likely utilisation of the card, however many nodes share it: no option costs less."""
+    kind = "bf16" if "bf16" in card.tflops else "fp16"
+    if offer.price_micro_hour is None or kind not in card.tflops:
+        return UNKNOWN
+    layout = next(layouts(need, 1, 1))
+    rate = card.tflops[kind] * 1e12 * utilisation(card).likely * slowdown(layout, "likely")
+    seconds = operations(need.model, layout) * (need.tokens or MILLION) / rate
+    return seconds * offer.price_micro_hour / offer.devices / 3600
+
+
 def options_of(
-    need: TrainNeed, offer: NodeOffer, card: Accelerator, wanted: Device, most_devices: int | None,
+    need: TrainNeed, offer: NodeOffer, card: Accelerator, counts: Sequence[tuple[int, int]],
     known: dict[tuple[str, TrainLayout, int, float | None], Fitting],
-) -> Iterator[TrainOption]:
+) -> list[TrainOption]:
     """Options on one offer, with more and more nodes until one is enough: more nodes never make a token cheaper."""
-    for nodes, per_node in node_counts(need, offer, wanted):
-        if most_devices is not None and nodes * per_node > most_devices:
-            return
+    found: list[TrainOption] = []
+    for nodes, per_node in counts:
         network = offer.instance.network_gbit_s if nodes > 1 else None
         options = []
         for layout in layouts(need, nodes * per_node, per_node):
             key = (card.name, layout, per_node, network)
             fitting = known.setdefault(key, Fitting(need, card, layout, per_node, network))
             options.append(TrainOption(fitting, offer, nodes))
-        yield from options
+            if layout == simplest(layout) and fitting.unfit is None:
+                break  # it computes nothing twice and exchanges gradients only: no other layout is faster
+        found += options
         if any(option.fitting.unfit is None for option in options) and not limited(need):
-            return
+            break
         if any(option.refusal is None for option in options):
-            return
+            break
+    return found
 
 
 def limited(need: TrainNeed) -> bool:
@@ -287,17 +296,16 @@ def limited(need: TrainNeed) -> bool:
     return need.workload.deadline is not None or need.workload.max_duration is not None
 
 
-def node_counts(need: TrainNeed, offer: NodeOffer, wanted: Device) -> Iterator[tuple[int, int]]:
-    """How many nodes, and how many devices of each, may be tried."""
+def node_counts(need: TrainNeed, offer: NodeOffer, wanted: Device, most_devices: int | None) -> list[tuple[int, int]]:
+    """How many nodes, and how many devices of each, may be tried, in rising order."""
     workers = need.workload.workers
     if workers == "auto" and not wanted.counted:
-        yield from ((nodes, offer.devices) for nodes in NODES)
-        return
-    counts = (workers,) if workers != "auto" else range(wanted.count.low, wanted.count.high + 1)
-    for devices in counts:
-        per_node = min(devices, offer.devices)
-        if devices % per_node == 0:
-            yield devices // per_node, per_node
+        found = [(nodes, offer.devices) for nodes in NODES]
+    else:
+        counts = (workers,) if workers != "auto" else range(wanted.count.low, wanted.count.high + 1)
+        found = [(devices // per_node, per_node) for devices in counts
+                 if (per_node := min(devices, offer.devices)) and devices % per_node == 0]  # fmt: skip
+    return [(nodes, each) for nodes, each in found if most_devices is None or nodes * each <= most_devices]
 
 
 def layouts(need: TrainNeed, devices: int, per_node: int) -> Iterator[TrainLayout]:
@@ -313,6 +321,11 @@ def layouts(need: TrainNeed, devices: int, per_node: int) -> Iterator[TrainLayou
                     data=copies, tensor=tensor, pipeline=1, sharding=sharding, checkpointing=checkpointing, micro_batch=1,
                     sequence=need.sequence, recipe=need.recipe, precision=precision, sequence_parallel=tensor > 1,
                 )  # fmt: skip
+
+
+def simplest(layout: TrainLayout) -> TrainLayout:
+    """The layout of as many devices that shares nothing and computes nothing twice."""
+    return replace(layout, data=layout.devices, tensor=1, pipeline=1, sharding="ddp", checkpointing="none", sequence_parallel=False)
 
 
 def words(layout: TrainLayout) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from math import ceil, floor, sqrt
 from statistics import NormalDist
 from typing import Literal
@@ -50,21 +51,35 @@ def capacity(load: Load, speed_at: Callable[[int], Speed], held: int, sequences:
 
     Its KV cache holds `held` requests, and its engine takes `sequences` at once (`max_num_seqs`).
     """
+    speed_at = cache(speed_at)
     top = min(held, sequences)
-    low, high = 0, top
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if within(speed_at(middle), load) else (low, middle - 1)
-    at_most = speed_at(max(1, low))
+    most = most_within(load, speed_at, top)
     limit: Limit = "KV cache" if held < sequences else "max_num_seqs"
-    if low < top:
-        limit = "TTFT" if load.ttft is not None and speed_at(low + 1).ttft.likely > load.ttft else "TPOT"
-    return Capacity(low, limit, rate_within(low, load, speed_at) if low else 0.0, at_most)
+    if most < top:
+        limit = "TTFT" if load.ttft is not None and speed_at(most + 1).ttft.likely > load.ttft else "TPOT"
+    return Capacity(most, limit, rate_within(most, load, speed_at) if most else 0.0, speed_at(max(1, most)))
 
 
-def within(speed: Speed, load: Load) -> bool:
-    """Whether the likely figures keep the SLO."""
-    return (load.ttft is None or speed.ttft.likely <= load.ttft) and (load.tpot is None or speed.tpot.likely <= load.tpot)
+def most_within(load: Load, speed_at: Callable[[int], Speed], top: int) -> int:
+    """The most requests in flight, up to `top`, that keep the SLO. Latency grows nearly straight with them, so the next guess lies on
+    the line between both ends; halving in between bounds the number of guesses."""
+    low, high = 1, top
+    at_low, at_high = (used(speed_at(batch), load) for batch in (low, high)) if top else (2.0, 2.0)
+    if at_low > 1 or at_high <= 1:
+        return 0 if at_low > 1 else top
+    halve = False
+    while high - low > 1:
+        guess = (low + high) // 2 if halve else low + int((1 - at_low) / (at_high - at_low) * (high - low))
+        guess = min(max(guess, low + 1), high - 1)
+        at_guess = used(speed_at(guess), load)
+        low, at_low, high, at_high = (guess, at_guess, high, at_high) if at_guess <= 1 else (low, at_low, guess, at_guess)
+        halve = not halve
+    return low
+
+
+def used(speed: Speed, load: Load) -> float:
+    """How much of the SLO the likely figures take: above 1 it is missed."""
+    return max(speed.ttft.likely / load.ttft if load.ttft else 0.0, speed.tpot.likely / load.tpot if load.tpot else 0.0)
 
 
 def rate_within(most: int, load: Load, speed_at: Callable[[int], Speed]) -> float:
