@@ -46,7 +46,7 @@ def _taker(node: ast.AST) -> str | None:
     """The name of a function, or of a class of fields, whose first parameter is `rule`."""
     if isinstance(node, ast.FunctionDef):
         names = [argument.arg for argument in node.args.args if argument.arg not in ("self", "cls")]
-        return node.name if names[:1] == ["rule"] else None
+        return node.name if names[:1] == ["rule"] and not node.name.startswith("__") else None
     if isinstance(node, ast.ClassDef):
         fields = [field.target.id for field in node.body if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)]
         return node.name if fields[:1] == ["rule"] else None

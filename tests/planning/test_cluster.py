@@ -58,6 +58,23 @@ def test_only_instances_that_may_be_used_are_weighed() -> None:
     assert [group.offer.name for group in plan.nodes] == ["p5.48xlarge"]
 
 
+def test_what_the_account_may_not_run_is_refused_and_what_is_not_known_is_said() -> None:
+    def with_quotas(quotas: dict[str, float]) -> ClusterPlan:
+        blueprint = Blueprint(None, (), (served("chat", gpu="H100:8"),))
+        return plan_cluster(blueprint, {"chat": ModelFacts(architecture())}, Market(instance_types(), shipped_prices(), quotas))
+
+    assert rules(with_quotas({"L-417A185B": 96.0})) == {"over-quota"}
+    assert rules(with_quotas({"L-417A185B": 192.0})) == set()
+    assert [finding.rule for finding in with_quotas({}).findings] == ["quota-needed"]
+
+
+def test_a_type_that_no_usable_zone_has_is_not_weighed() -> None:
+    zones = {one.name: ("us-east-1a",) for one in instance_types()} | {"g6.xlarge": ("us-east-1b",)}
+    blueprint = Blueprint(Platform(name="p", zones=("us-east-1a",), instances=("g6", "g5")), (), (served("chat", gpu="L4"),))
+    plan = plan_cluster(blueprint, {"chat": ModelFacts(architecture())}, Market(instance_types(), shipped_prices(), zones=zones))
+    assert "g6.xlarge" not in {group.offer.name for placement in plan.placements for group in placement.weighed}
+
+
 def test_a_region_without_prices_is_refused_with_the_reason() -> None:
     plan = planned(served("chat"), platform=Platform(name="p", region="eu-west-1"))
     assert rules(plan) == {"price-unknown"}

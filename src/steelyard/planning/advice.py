@@ -130,11 +130,6 @@ def remarks(placement: AnyPlacement, blueprint: Blueprint) -> list[Finding]:
     assert chosen is not None  # noqa: S101
     found = []
     place = blueprint.place(workload)
-    if chosen.offer.quota:
-        cpus = (chosen.offer.instance.cpus or 0) * chosen.nodes
-        found.append(Finding(rule="quota-needed", severity="note", object=workload.name, place=place,
-                             message=f"{chosen.nodes} x {chosen.offer} needs {cpus} vCPUs of the quota {chosen.offer.quota}",
-                             next_step=f"aws service-quotas get-service-quota --service-code ec2 --quota-code {chosen.offer.quota}"))
     if near := just_outside(placement):
         found.append(Finding(rule="cheaper-just-outside", severity="note", object=workload.name, place=place,
                              message=f"{told(near)} is cheaper and only just outside: {near.refusal.message if near.refusal else ''}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from steelyard.blueprint import Blueprint, Notebook, Rag, Serve, Train, Workload
 from steelyard.catalog.architecture import Architecture
@@ -43,6 +43,10 @@ class Market:
 
     instances: Sequence[InstanceType]
     prices: PriceList
+    quotas: Mapping[str, float] = field(default_factory=dict)
+    """vCPUs that may run at once, by quota code, of the codes that are known."""
+    zones: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Where an instance type is offered, of the types that are known; empty where nobody asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,8 @@ def plan_cluster(blueprint: Blueprint, models: Mapping[str, ModelFacts], market:
     by_name: dict[str, AnyPlacement] = {one.workload.name: one for one in (*serves, *single)}
     placements = tuple(by_name[one.name] for one in blueprint.workloads if one.name in by_name)
     findings = [finding for placement in placements for finding in planner.findings(placement)]
-    return ClusterPlan(blueprint, planner.region, placements, tuple(nodes), (*findings, *over_limits(blueprint, nodes)), bound)
+    findings += [*quota_findings(nodes, market.quotas), *over_limits(blueprint, nodes)]
+    return ClusterPlan(blueprint, planner.region, placements, tuple(nodes), tuple(findings), bound)
 
 
 class _Planner:
@@ -116,7 +121,15 @@ class _Planner:
         written = {platform.spot if platform else "auto", workload.spot}
         spot = "only" in written or ("never" not in written and isinstance(workload, Train))
         purchases: tuple[Purchase, ...] = ("spot",) if "only" in written else ("on-demand", "spot") if spot else ("on-demand",)
-        return node_offers(self.market.instances, self.market.prices, self.region, platform.instances if platform else (), purchases)
+        instances = [one for one in self.market.instances if self.offered(one)]
+        return node_offers(instances, self.market.prices, self.region, platform.instances if platform else (), purchases)
+
+    def offered(self, one: InstanceType) -> bool:
+        """Whether a zone that may be used has this type; where nobody asked AWS, yes."""
+        zones, wanted = self.market.zones, self.blueprint.platform.zones if self.blueprint.platform else ()
+        if not zones or one.region is not None:
+            return True
+        return any(not wanted or zone in wanted for zone in zones.get(one.name, ()))
 
     def serve(self, workload: Serve) -> Placement[ServeOption]:
         facts = self.models[workload.name]
@@ -211,6 +224,24 @@ def ways_of(placement: Placement[ServeOption]) -> dict[str, ServeOption]:
             break
         if one.best.refusal is None and one.best.replica.pipeline == 1:
             found[str(one.offer)] = one.best
+    return found
+
+
+def quota_findings(nodes: Sequence[NodeGroup], quotas: Mapping[str, float]) -> list[Finding]:
+    """What AWS must allow, all nodes together in the busiest hour: an error where it is known to allow less, a note where it is unknown."""
+    needed: dict[str, int] = {}
+    for group in nodes:
+        if group.offer.quota:
+            needed[group.offer.quota] = needed.get(group.offer.quota, 0) + group.count_at_peak * (group.offer.instance.cpus or 0)
+    found = []
+    for code, cpus in sorted(needed.items()):
+        step = f"aws service-quotas request-service-quota-increase --service-code ec2 --quota-code {code} --desired-value {cpus}"
+        if code not in quotas:
+            found.append(Finding(rule="quota-needed", severity="note", object=code, next_step="steelyard catalog update",
+                                 message=f"the plan needs {cpus} vCPUs of the quota {code}; how many you have is not known"))  # fmt: skip
+        elif quotas[code] < cpus:
+            found.append(Finding(rule="over-quota", severity="error", object=code, next_step=step,
+                                 message=f"the plan needs {cpus} vCPUs of the quota {code}, and you have {quotas[code]:g}"))  # fmt: skip
     return found
 
 

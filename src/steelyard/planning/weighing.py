@@ -19,8 +19,8 @@ RAY_MEMORY = 1_600_000_000
 class Refusal:
     """Why a layout was not taken."""
 
-    layout: Layout
     rule: str
+    layout: Layout
     message: str
     next_step: str
 
@@ -70,11 +70,11 @@ def refuse(workload: Train, layout: Layout, offer: Offer) -> Refusal | None:
     if layout.device == "gpu" and len(offer.gpus) < layout.workers:
         have = f"{len(offer.gpus)} devices" if offer.gpus else "no GPU"
         message = f"{workers(layout)} a GPU each, and this machine has {have}"
-        return Refusal(layout, "no-such-device", message, "gpu: 0 trains on the CPU")
+        return Refusal("no-such-device", layout, message, "gpu: 0 trains on the CPU")
     if each * layout.workers > offer.cpus:
         message = f"{workers(layout)} {each * layout.workers} CPUs, and this machine has {offer.cpus}"
         step = f"workers: {offer.cpus // each}" if each <= offer.cpus else f"cpu: {max(1, offer.cpus // layout.workers)}"
-        return Refusal(layout, "not-enough-cpus", message, step)
+        return Refusal("not-enough-cpus", layout, message, step)
     return refuse_device_memory(layout, offer) or refuse_host_memory(workload, layout, offer)
 
 
@@ -84,7 +84,7 @@ def refuse_device_memory(layout: Layout, offer: Offer) -> Refusal | None:
     if layout.device == "cpu" or figure is None or offer.gpu_memory is None or figure.likely <= offer.gpu_memory:
         return None
     message = f"a device needs {format_bytes(figure.likely)} of {format_bytes(offer.gpu_memory)}: {parts_of(layout)}"
-    return Refusal(layout, "does-not-fit", message, "a smaller batch or a shorter sequence")
+    return Refusal("does-not-fit", layout, message, "a smaller batch or a shorter sequence")
 
 
 def refuse_host_memory(workload: Train, layout: Layout, offer: Offer) -> Refusal | None:
@@ -93,7 +93,7 @@ def refuse_host_memory(workload: Train, layout: Layout, offer: Offer) -> Refusal
     if need is None or need <= offer.memory:
         return None
     each = f"{format_bytes(workload.memory)} each, as written" if workload.memory else f"{parts_of(layout)} each"
-    return Refusal(layout, "does-not-fit", f"{workers(layout)} {format_bytes(need)} of {format_bytes(offer.memory)}: {each}",
+    return Refusal("does-not-fit", layout, f"{workers(layout)} {format_bytes(need)} of {format_bytes(offer.memory)}: {each}",
                    "fewer workers, less `memory:`" if workload.memory else "a smaller batch, a shorter sequence, or fewer workers")
 
 

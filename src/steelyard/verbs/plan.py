@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+from steelyard.aws.catalog_file import offerings, quotas, updated_prices
 from steelyard.blueprint import NANO_GPT, Blueprint, Document, Serve, Train, Workload, read
 from steelyard.catalog.architecture import Architecture
 from steelyard.catalog.instances import InstanceType, all_types
@@ -15,11 +16,10 @@ from steelyard.catalog.prices import listed_prices, read_price_list, shipped_pri
 from steelyard.errors import InfeasibleError, NotFoundError
 from steelyard.findings import Finding
 from steelyard.home import Home
-from steelyard.planning.cluster import ClusterPlan, Market, ModelFacts, plan_cluster, says_itself
+from steelyard.planning.cluster import REGION, ClusterPlan, Market, ModelFacts, plan_cluster, says_itself
 from steelyard.runtime.corpus import DataError, find_files
 from steelyard.runtime.dimensions import NanoGPTConfig
 from steelyard.sizing.serving import Quantization
-from steelyard.verbs.catalog import updated_prices
 from steelyard.verbs.language import resolve
 from steelyard.verbs.models import model
 
@@ -141,9 +141,12 @@ def not_weighed(workload: Workload, blueprint: Blueprint) -> Finding:
 def market_of(blueprint: Blueprint, home: Home | None) -> tuple[Market, list[Finding]]:
     """What can be rented: the catalogue, the last update, and the Platform's own files, each better than the one before."""
     platform = blueprint.platform
-    prices = shipped_prices() if home is None else shipped_prices().with_rows(updated_prices(home))
+    region = platform.region if platform else REGION
+    known = Market(all_types(), shipped_prices())
+    if home is not None:
+        known = Market(all_types(), shipped_prices().with_rows(updated_prices(home)), quotas(home, region), offerings(home, region))
     if platform is None:
-        return Market(all_types(), prices), []
+        return known, []
     folder = folder_of(platform, blueprint)
     findings: list[Finding] = []
     own: tuple[InstanceType, ...] = ()
@@ -151,11 +154,11 @@ def market_of(blueprint: Blueprint, home: Home | None) -> tuple[Market, list[Fin
         if name.endswith(".csv"):
             nodes, found = read_nodes(text_of(folder / name, blueprint, "instances"), name)
             own, findings = (*own, *nodes), [*findings, *found]
-    prices = prices.with_rows(listed_prices(own))
+    prices = known.prices.with_rows(listed_prices(own))
     if isinstance(platform.prices, str):
         listed, found = read_price_list(text_of(folder / platform.prices, blueprint, "prices"), platform.prices)
         prices, findings = prices.with_rows(listed), [*findings, *found]
-    return Market((*all_types(), *own), prices), findings
+    return replace(known, instances=(*known.instances, *own), prices=prices), findings
 
 
 def text_of(file: Path, blueprint: Blueprint, field: str) -> str:
