@@ -70,9 +70,9 @@ def labelled(label: str, line: str) -> str:
 
 def serve_lines(option: ServeOption) -> Iterator[str]:
     replica, need = option.replica, option.need
-    memory, speed = replica.memory, option.speed
+    memory, answer = replica.memory, option.answer
     assert memory is not None  # noqa: S101
-    assert speed is not None  # noqa: S101
+    assert answer is not None  # noqa: S101
     layout = ", ".join([f"TP {replica.tensor}"] + ([f"PP {replica.pipeline}"] if replica.pipeline > 1 else []))
     weights = "16 bits" if replica.quantization == "none" else replica.quantization.upper()
     parts = {name: figure.likely for name, figure in memory.parts.items()}
@@ -80,7 +80,8 @@ def serve_lines(option: ServeOption) -> Iterator[str]:
     yield from memory_lines(f"per device, {layout}, {weights}:", parts, memory.device_memory, replica.card.name)
     limits = [f"{name} {milliseconds(limit)}" for name, limit in (("TTFT", need.load.ttft), ("TPOT", need.load.tpot)) if limit is not None]
     kept = f"SLO {', '.join(limits)} for {need.load.percentile}%: {verdict(option)}" if limits else "no SLO"
-    yield labelled("does", f"TTFT {spread(speed.ttft)}   TPOT {spread(speed.tpot)}   with {option.in_flight} requests at once   {kept}")
+    at_once = f"up to {count(answer.in_flight, 'request')} at once"
+    yield labelled("does", f"TTFT {spread(answer.ttft)}   TPOT {spread(answer.tpot)}   {at_once}   {kept}")
     carried = replica.capacity
     assert carried is not None  # noqa: S101
     yield labelled("", f"one replica carries {carried.rate:.3g} requests a second, {carried.most} at once, held by its {carried.limit}; "
@@ -150,10 +151,10 @@ def cell(name: str, amount: int, size: int) -> str:
 
 def verdict(option: ServeOption) -> str:
     """Whether the SLO is kept: likely always, surely where the high end of the interval keeps it too."""
-    load, speed = option.need.load, option.replica.capacity.at_most if option.replica.capacity else None
-    if speed is None:
+    load, answer = option.need.load, option.answer
+    if answer is None:
         return "-"
-    sure = all(limit is None or figure.high <= limit for figure, limit in ((speed.ttft, load.ttft), (speed.tpot, load.tpot)))
+    sure = all(limit is None or figure.high <= limit for figure, limit in ((answer.ttft, load.ttft), (answer.tpot, load.tpot)))
     return "ok" if sure else "likely"
 
 
@@ -207,8 +208,8 @@ def reason(option: AnyOption) -> str:
     """Why it lost."""
     if option.refusal:
         return option.refusal.message
-    if isinstance(option, ServeOption) and option.speed:
-        return f"dearer; TTFT {milliseconds(option.speed.ttft.likely)}, TPOT {milliseconds(option.speed.tpot.likely)}"
+    if isinstance(option, ServeOption) and option.answer:
+        return f"dearer; TTFT {milliseconds(option.answer.ttft.likely)}, TPOT {milliseconds(option.answer.tpot.likely)}"
     if isinstance(option, TrainOption) and option.total_price:
         return f"dearer: {format_money(option.total_price.likely)} in all"
     if isinstance(option, TrainOption) and option.price_of_million_tokens is not None:
@@ -220,7 +221,7 @@ def source_lines(option: AnyOption) -> Iterator[str]:
     """Where the figures are from."""
     if isinstance(option, ServeOption):
         figures: dict[str, Figure] = dict(option.replica.memory.parts) if option.replica.memory else {}
-        figures |= {"TTFT": option.speed.ttft, "TPOT": option.speed.tpot} if option.speed else {}
+        figures |= {"TTFT": option.answer.ttft, "TPOT": option.answer.tpot} if option.answer else {}
     elif isinstance(option, PlainOption):
         figures = {}
     else:

@@ -68,11 +68,12 @@ def serve_record(option: ServeOption) -> dict[str, Any]:
         "memory": figures(dict(memory.parts) | {"kv_pool": memory.pool}) if memory else None,
         "device_memory": memory.device_memory if memory else None,
     }
-    if option.refusal is None and replica.capacity and option.speed:
+    if option.refusal is None and replica.capacity and option.answer:
         record |= {
             "replicas": option.replicas, "replicas_at_peak": option.replicas_at_peak, "requests_held": asdict(replica.held),
             "requests_at_once": replica.capacity.most, "limited_by": replica.capacity.limit, "requests_per_second": replica.capacity.rate,
-            "ttft": asdict(option.speed.ttft), "tpot": asdict(option.speed.tpot), "speed_validated": option.speed.validated,
+            "ttft": asdict(option.answer.ttft), "tpot": asdict(option.answer.tpot), "in_flight": option.answer.in_flight,
+            "speed_validated": replica.validated,
             "loading": {name: asdict(figure) if figure else None for name, figure in option.loading.items()},
         }
     return record

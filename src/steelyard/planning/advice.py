@@ -153,4 +153,4 @@ def nearly(option: ServeOption) -> bool:
     if option.refusal is None or option.refusal.rule != "slo-missed" or carried is None:
         return False
     pairs = ((carried.at_most.ttft, load.ttft), (carried.at_most.tpot, load.tpot))
-    return all(limit is None or figure.likely <= JUST_OUTSIDE * limit for figure, limit in pairs)
+    return all(limit is None or likely <= JUST_OUTSIDE * limit for likely, limit in pairs)

@@ -13,11 +13,11 @@ from steelyard.catalog.architecture import Architecture
 from steelyard.catalog.storage import Storage, storages
 from steelyard.planning.offers import NodeOffer, asked, usable
 from steelyard.planning.option import UNKNOWN, Assumption, OfferOptions, Placement, Refusal, not_enough_nodes, place
-from steelyard.sizing.capacity import Capacity, Load, capacity, in_flight_at
+from steelyard.sizing.capacity import Answer, Capacity, Likely, Load, answer_at, capacity
 from steelyard.sizing.loading import loading
 from steelyard.sizing.need import Figure
 from steelyard.sizing.serving import GIB, Quantization, ServingMemory, impossible, serving_memory, usual_engine
-from steelyard.sizing.speed import Speed, serving_speed
+from steelyard.sizing.speed import ReplicaSpeed, serving_speeds
 
 TENSOR = (1, 2, 4, 8)
 WHOLE_NODE = 8
@@ -114,10 +114,9 @@ class Replica:
     @cached_property
     def capacity(self) -> Capacity | None:
         """None where it does not fit, or its speed is not known."""
-        if self.unfit or self.speed(1) is None:
+        if self.unfit or self.speeds is None or self.memory is None:
             return None
-        assert self.memory is not None  # noqa: S101  (it fits)
-        return capacity(self.need.load, self.known_speed, self.held.likely, usual_engine(self.memory.device_memory).sequences)
+        return capacity(self.need.load, self.speeds, self.held.likely, usual_engine(self.memory.device_memory).sequences)
 
     @cached_property
     def refusal(self) -> Refusal | None:
@@ -128,15 +127,16 @@ class Replica:
             return Refusal("speed-unknown", f"the speed of a {self.card.name} is not known")
         return None if self.capacity.most else Refusal("slo-missed", slo_missed(self.need.load, self.capacity.at_most))
 
-    def speed(self, batch: int) -> Speed | None:
-        """With `batch` requests in flight."""
-        return serving_speed(self.need.model, self.card, tensor_parallel=self.tensor, pipeline_parallel=self.pipeline, batch=batch,
-                             quantization=self.quantization, prompt=self.need.load.prompt, output=self.need.load.output)  # fmt: skip
+    @property
+    def validated(self) -> bool:
+        """Whether measurements on the same kind of card stand behind its speed."""
+        return self.speeds is not None and self.speeds.validated
 
-    def known_speed(self, batch: int) -> Speed:
-        found = self.speed(batch)
-        assert found is not None  # noqa: S101  (it is known with one request, so it is with more)
-        return found
+    @cached_property
+    def speeds(self) -> ReplicaSpeed | None:
+        """The speed with so many requests in flight; None where it is not known."""
+        return serving_speeds(self.need.model, self.card, tensor_parallel=self.tensor, pipeline_parallel=self.pipeline,
+                              quantization=self.quantization, prompt=self.need.load.prompt, output=self.need.load.output)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -226,17 +226,12 @@ class ServeOption:
         return loading(weights, self.offer.instance, self.need.weights_from, self.need.weights_tib)
 
     @cached_property
-    def in_flight(self) -> int:
-        """Requests at once in each replica, in the busiest hour, when the load is shared equally."""
-        if self.replica.capacity is None:
-            return 0
-        most = max(1, self.replica.capacity.most)
-        return in_flight_at(self.need.peak / self.replicas_at_peak, self.need.load, self.replica.known_speed, most)
-
-    @cached_property
-    def speed(self) -> Speed | None:
-        """In the busiest hour."""
-        return self.replica.speed(self.in_flight) if self.in_flight else None
+    def answer(self) -> Answer | None:
+        """Of each replica in the busiest hour, when the load is shared equally; None where its speed is not known."""
+        carried, speeds = self.replica.capacity, self.replica.speeds
+        if carried is None or speeds is None:
+            return None
+        return answer_at(self.need.peak / self.replicas_at_peak, self.need.load, speeds, carried.most)
 
 
 def serve_need(workload: Serve, model: Architecture, native: Quantization | None = None, platform: Platform | None = None) -> ServeNeed:
@@ -354,14 +349,14 @@ def allowed(wanted: Device, devices: int) -> bool:
     return not wanted.counted or wanted.count.low <= devices <= wanted.count.high
 
 
-def slo_missed(load: Load, speed: Speed) -> str:
+def slo_missed(load: Load, found: Likely) -> str:
     """Which limit even one request at a time misses."""
-    if load.ttft is not None and speed.ttft.likely > load.ttft:
-        return f"TTFT {milliseconds(speed.ttft.likely)}, and {milliseconds(load.ttft)} are allowed"
-    return f"TPOT {milliseconds(speed.tpot.likely)}, and {milliseconds(load.tpot or 0)} are allowed"
+    if load.ttft is not None and found.ttft > load.ttft:
+        return f"TTFT {milliseconds(found.ttft)}, and {milliseconds(load.ttft)} are allowed"
+    return f"TPOT {milliseconds(found.tpot)}, and {milliseconds(load.tpot or 0)} are allowed"
 
 
-def milliseconds(micro: int) -> str:
+def milliseconds(micro: float) -> str:
     return f"{micro / 1000:,.0f} ms"
 
 

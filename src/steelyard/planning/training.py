@@ -84,8 +84,8 @@ class Fitting:
         if self.impossible or self.device_memory is None:
             return self.smallest
         share = self.need.batch // self.smallest.data
-        most = min(share, largest_micro_batch(self.need.model, self.smallest, self.device_memory))
-        return replace(self.smallest, micro_batch=max((size for size in range(1, most + 1) if share % size == 0), default=1))
+        sizes = [size for size in range(1, share + 1) if share % size == 0]
+        return replace(self.smallest, micro_batch=largest_micro_batch(self.need.model, self.smallest, self.device_memory, sizes) or 1)
 
     @cached_property
     def memory(self) -> Mapping[str, Figure]:

@@ -1,24 +1,27 @@
 """How much traffic one replica of a served model carries within its SLO and its memory. Pure.
 
 Requests arrive at random. How many are in flight at once then varies as a Poisson variable around its mean (an M/G/infinity queue,
-which batching comes close to while the batch is not full), and the mean is rate x time in the replica (Little's law). So the mean
-is chosen such that at the SLO's percentile the number in flight is still one that keeps the SLO and has its KV cache.
+which batching comes close to while memory is enough), and the mean is rate x time in the replica (Little's law). So the mean is chosen
+such that at the SLO's percentile the number in flight is still one that keeps the TPOT and has its KV cache.
+
+A request's first token waits for the prompts of others. Prompts are read one after the other, each for the same time S, so this is an
+M/D/1 queue: it is busy for rho = rate x S of the time, and a request waits longer than t with probability rho exp(-2 t (1 - rho) / S)
+(Kingman's exponential tail with the mean of Pollaczek and Khinchine).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from math import ceil, floor, sqrt
+from math import ceil, floor, log, sqrt
 from statistics import NormalDist
 from typing import Literal
 
-from steelyard.sizing.speed import Speed
+from steelyard.sizing.need import Figure
+from steelyard.sizing.speed import ReplicaSpeed
 
 MICRO = 1_000_000
-
-Limit = Literal["KV cache", "TTFT", "TPOT", "max_num_seqs"]
+Limit = Literal["KV cache", "TTFT", "TPOT", "max_num_seqs", "prompts"]
+"""`prompts`: reading them would keep the replica busy all the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,31 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class Likely:
+    """What a replica is likely to do when at the percentile `in_flight` requests are there; microseconds."""
+
+    in_flight: int
+    rate: float
+    """Requests a second."""
+    ttft: float
+    """Until the first token, of all requests but the slowest beyond the percentile."""
+    tpot: float
+    """A token after the first, when so many are in flight."""
+    busy: float
+    """The share of the time in which it reads prompts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The same with intervals."""
+
+    in_flight: int
+    rate: float
+    ttft: Figure
+    tpot: Figure
+
+
+@dataclass(frozen=True, slots=True)
 class Capacity:
     """What one replica carries."""
 
@@ -42,52 +70,66 @@ class Capacity:
     """What allows no more."""
     rate: float
     """Requests a second."""
-    at_most: Speed
-    """With `most` requests in flight (with one, where `most` is 0): the speed at the percentile."""
+    at_most: Likely
+    """With `most` in flight at the percentile; with one where `most` is 0."""
 
 
-def capacity(load: Load, speed_at: Callable[[int], Speed], held: int, sequences: int) -> Capacity:
-    """The capacity of a replica whose speed with so many requests in flight is `speed_at`.
-
-    Its KV cache holds `held` requests, and its engine takes `sequences` at once (`max_num_seqs`).
-    """
-    speed_at = cache(speed_at)
+def capacity(load: Load, speed: ReplicaSpeed, held: int, sequences: int) -> Capacity:
+    """The capacity of a replica whose KV cache holds `held` requests, and whose engine takes `sequences` at once (`max_num_seqs`)."""
     top = min(held, sequences)
-    most = most_within(load, speed_at, top)
+    most = most_within(load, speed, top)
+    at_most = likely(load, speed, max(1, most))
     limit: Limit = "KV cache" if held < sequences else "max_num_seqs"
     if most < top:
-        limit = "TTFT" if load.ttft is not None and speed_at(most + 1).ttft.likely > load.ttft else "TPOT"
-    return Capacity(most, limit, rate_within(most, load, speed_at) if most else 0.0, speed_at(max(1, most)))
+        limit = missed(likely(load, speed, most + 1), load)
+    return Capacity(most, limit, at_most.rate if most else 0.0, at_most)
 
 
-def most_within(load: Load, speed_at: Callable[[int], Speed], top: int) -> int:
+def most_within(load: Load, speed: ReplicaSpeed, top: int) -> int:
     """The most requests in flight, up to `top`, that keep the SLO. Latency grows nearly straight with them, so the next guess lies on
     the line between both ends; halving in between bounds the number of guesses."""
     low, high = 1, top
-    at_low, at_high = (used(speed_at(batch), load) for batch in (low, high)) if top else (2.0, 2.0)
+    at_low, at_high = (used(likely(load, speed, batch), load) for batch in (low, high)) if top else (2.0, 2.0)
     if at_low > 1 or at_high <= 1:
         return 0 if at_low > 1 else top
     halve = False
     while high - low > 1:
         guess = (low + high) // 2 if halve else low + int((1 - at_low) / (at_high - at_low) * (high - low))
         guess = min(max(guess, low + 1), high - 1)
-        at_guess = used(speed_at(guess), load)
+        at_guess = used(likely(load, speed, guess), load)
         low, at_low, high, at_high = (guess, at_guess, high, at_high) if at_guess <= 1 else (low, at_low, guess, at_guess)
         halve = not halve
     return low
 
 
-def used(speed: Speed, load: Load) -> float:
-    """How much of the SLO the likely figures take: above 1 it is missed."""
-    return max(speed.ttft.likely / load.ttft if load.ttft else 0.0, speed.tpot.likely / load.tpot if load.tpot else 0.0)
+def used(found: Likely, load: Load) -> float:
+    """How much of the SLO is taken: above 1 it is missed."""
+    return max(found.ttft / load.ttft if load.ttft else 0.0, found.tpot / load.tpot if load.tpot else 0.0, found.busy / BUSIEST)
 
 
-def rate_within(most: int, load: Load, speed_at: Callable[[int], Speed]) -> float:
-    """Requests a second at which at the percentile no more than `most` are in flight."""
-    mean = mean_in_flight(most, load.percentile)
-    below, above = max(1, floor(mean)), max(1, ceil(mean))
-    shorter, longer = (time_in_replica(speed_at(batch), load) for batch in (below, above))
-    return mean * MICRO / (shorter + max(0.0, mean - below) * (longer - shorter))
+def missed(found: Likely, load: Load) -> Limit:
+    """Which limit is reached first."""
+    if load.tpot and found.tpot > load.tpot:
+        return "TPOT"
+    return "TTFT" if load.ttft and found.ttft > load.ttft else "prompts"
+
+
+BUSIEST = 0.9
+"""Of the time, for reading prompts: beyond, nothing is written. A choice of ours; without an SLO nothing else would limit it."""
+STUCK = 0.999
+"""A queue that is busy all the time grows without end; so much is as good as that."""
+
+
+def likely(load: Load, speed: ReplicaSpeed, in_flight: int) -> Likely:
+    """What a replica does when at the percentile `in_flight` requests are there."""
+    mean = mean_in_flight(in_flight, load.percentile)
+    below, above = speed.micro(max(1, floor(mean))), speed.micro(max(1, ceil(mean)))
+    between = max(0.0, mean - floor(mean)) if mean > 1 else 0.0
+    first, prompt, tpot = (low + between * (high - low) for low, high in zip(below, above, strict=True))
+    rate = mean / (first + max(0, load.output - 1) * tpot)  # a microsecond; waiting for prompts is left out, so it is a little high
+    busy = min(rate * prompt, STUCK)
+    waits = prompt / (2 * (1 - busy)) * max(0.0, log(busy / (1 - load.percentile / 100))) if busy > 0 else 0.0
+    return Likely(in_flight, rate * MICRO, first + waits, speed.micro(in_flight)[2], busy)
 
 
 def mean_in_flight(most: int, percentile: int) -> float:
@@ -97,15 +139,17 @@ def mean_in_flight(most: int, percentile: int) -> float:
     return root * root
 
 
-def time_in_replica(speed: Speed, load: Load) -> int:
-    """Microseconds from a request's arrival to its last token."""
-    return speed.ttft.likely + max(0, load.output - 1) * speed.tpot.likely
-
-
-def in_flight_at(rate: float, load: Load, speed_at: Callable[[int], Speed], most: int) -> int:
-    """Requests in flight, rounded up, at `rate` requests a second: the least number that gets so many through, at most `most`."""
+def answer_at(rate: float, load: Load, speed: ReplicaSpeed, most: int) -> Answer:
+    """What a replica does at `rate` requests a second: with the fewest in flight that get so many through, at most `most`."""
     low, high = 1, max(1, most)
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if middle * MICRO / time_in_replica(speed_at(middle), load) >= rate else (middle + 1, high)
-    return low
+        low, high = (low, middle) if likely(load, speed, middle).rate >= rate else (middle + 1, high)
+    found, full = likely(load, speed, low), speed(low)
+    return Answer(low, found.rate, scaled(full.ttft, found.ttft), scaled(full.tpot, found.tpot))
+
+
+def scaled(figure: Figure, value: float) -> Figure:
+    """Another likely value with the same relative interval."""
+    ratio = value / figure.likely
+    return Figure(round(figure.low * ratio), round(value), round(figure.high * ratio), figure.source)

@@ -92,8 +92,12 @@ class Work:
     @property
     def fastest_tpot(self) -> float:
         """Seconds: all requests choose the same experts, and either memory or the operations are the limit."""
-        memory = self.dense + self.experts * (1 - self.missed) + self.batch * self.cache
-        return max(memory, self.batch * (self.dense_compute + self.expert_compute))
+        return self.fastest_tpot_with(self.batch)
+
+    def fastest_tpot_with(self, batch: float) -> float:
+        """The same with another number of requests."""
+        memory = self.dense + self.experts * (1 - self.missed) + batch * self.cache
+        return max(memory, batch * (self.dense_compute + self.expert_compute))
 
 
 def work_of(
@@ -113,7 +117,7 @@ def work_of(
     reading, parts, tokens = card.bandwidth_gb_s * 1e9 * tensor_parallel, model.parts, prompt + output / 2
     matrices, head = parts["attention"] + parts["mlp"], parts["head"] or model.vocabulary * model.width
     chosen = model.experts_per_token / model.experts if model.experts else 0.0
-    running = batch if held is None else max(1, min(batch, held))
+    running, queue = in_flight(batch, held, pipeline_parallel)
     shards = 1 if model.latent is not None else min(tensor_parallel, model.kv_heads)  # a latent is whole on each device
     dense_compute = 2 * matrices / dense_peak / tensor_parallel
     expert_compute = 2 * parts["experts"] * chosen / expert_peak / tensor_parallel
@@ -126,8 +130,14 @@ def work_of(
         dense_compute=dense_compute, expert_compute=expert_compute, attention=attention, exchange=exchange(model, card, tensor_parallel),
         traffic=model.layers * model.width * 2 * (1 + model.experts_per_token) / card.bandwidth_gb_s / 1e9,
         prompt_compute=prompt * (dense_compute + expert_compute) + attention, prompt=prompt, output=output,
-        batch=max(1.0, running / pipeline_parallel), queue=batch / running - 1,
+        batch=running, queue=queue,
     )
+
+
+def in_flight(batch: int, held: int | None, pipeline_parallel: int) -> tuple[float, float]:
+    """Of `batch` requests, how many one stage works on at once, and how many wait for memory for each that does not."""
+    running = batch if held is None else max(1, min(batch, held))
+    return max(1.0, running / pipeline_parallel), batch / running - 1
 
 
 def peak(card: Accelerator, kind: Format) -> float | None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -26,7 +26,7 @@ from typing import Any
 from steelyard.catalog.accelerators import Accelerator
 from steelyard.catalog.architecture import Architecture
 from steelyard.sizing.need import Figure
-from steelyard.sizing.roofline import Format, Numbers, Work, widened, work_of
+from steelyard.sizing.roofline import Format, Numbers, Work, in_flight, widened, work_of
 from steelyard.sizing.serving import Quantization, impossible
 
 DATA = Path(__file__).parent / "data" / "speed.json"
@@ -49,6 +49,10 @@ class Speed:
     """Microseconds until a request has its first token, waiting for others included."""
     tpot: Figure
     """Microseconds a token after the first."""
+    first: float
+    """Of the likely TTFT, what remains where no prompt of others is in the way; microseconds."""
+    prompt: float
+    """For how long reading one prompt keeps the replica busy, microseconds."""
     fastest_ttft: int
     """The roofline, in microseconds: no prediction is below it."""
     fastest_tpot: int
@@ -102,28 +106,61 @@ def serving_speed(
     Of them, `held` have their place in the KV cache at once, and the others wait for it; None where memory is enough for all. None
     when the card's peak is not known, or the layout is impossible.
     """
+    speeds = serving_speeds(model, card, tensor_parallel=tensor_parallel, quantization=quantization, prompt=prompt, output=output,
+                            pipeline_parallel=pipeline_parallel)  # fmt: skip
+    return speeds(batch, held) if speeds else None
+
+
+def serving_speeds(
+    model: Architecture, card: Accelerator, *, tensor_parallel: int, quantization: Quantization, prompt: int, output: int,
+    pipeline_parallel: int = 1,
+) -> ReplicaSpeed | None:
+    """`serving_speed` as a function of the requests in flight alone, for whoever asks for many."""
     if model.encoder or pipeline_parallel > model.layers or impossible(model, tensor_parallel):
         return None
     dense, experts = FORMATS[quantization]
     if not model.experts:
         dense = experts
-    work = work_of(model, card, Numbers(dense, experts), tensor_parallel=tensor_parallel, pipeline_parallel=pipeline_parallel,
-                   prompt=prompt, output=output, batch=batch, held=held)  # fmt: skip
-    if work is None:
+    alone = work_of(model, card, Numbers(dense, experts), tensor_parallel=tensor_parallel, pipeline_parallel=pipeline_parallel,
+                    prompt=prompt, output=output, batch=1)  # fmt: skip
+    if alone is None:
         return None
     validated = card.name in MEASURED_ON and pipeline_parallel == 1 and quantization not in ("awq", "gptq")
-    return speed_of(work, rates_of(card, Numbers(dense, experts), measured().constants), model.family, validated)
+    return ReplicaSpeed(alone, rates_of(card, Numbers(dense, experts), measured().constants), model.family, validated, pipeline_parallel)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaSpeed:
+    """The speed of one replica, for any number of requests in flight."""
+
+    work: Work
+    """Of one request alone."""
+    rates: Rates
+    family: str
+    validated: bool
+    pipeline_parallel: int
+
+    def __call__(self, batch: int, held: int | None = None) -> Speed:
+        """With all its intervals."""
+        running, queue = in_flight(batch, held, self.pipeline_parallel)
+        return speed_of(replace(self.work, batch=running, queue=queue), self.rates, self.family, self.validated)
+
+    def micro(self, batch: int) -> tuple[float, float, float]:
+        """Microseconds, likely, while memory is enough: the first token without the prompts of others, reading one prompt, TPOT."""
+        running, _queue = in_flight(batch, None, self.pipeline_parallel)
+        _ttft, tpot, first, prompt = answer(self.work, self.rates, measured().constants, running)
+        return first * 1e6, prompt * 1e6, max(tpot * 1e6, self.work.fastest_tpot_with(running) * 1e6)
 
 
 def speed_of(work: Work, rates: Rates, family: str, validated: bool) -> Speed:
     """The figures with their intervals, none of them below the roofline."""
     known = measured()
-    ttft, tpot = latency(work, rates, known.constants)
+    ttft, tpot, first, prompt = answer(work, rates, known.constants, work.batch)
     kind = "other card" if not validated else "known" if family in known.families else "other model"
     ends = known.intervals[kind]
     fastest_ttft, fastest_tpot = round(work.fastest_ttft * 1e6), round(work.fastest_tpot * 1e6)
     return Speed(figure(ttft, ends["ttft"], fastest_ttft, known.source), figure(tpot, ends["tpot"], fastest_tpot, known.source),
-                 fastest_ttft, fastest_tpot, validated)  # fmt: skip
+                 first * 1e6, prompt * 1e6, fastest_ttft, fastest_tpot, validated)  # fmt: skip
 
 
 def figure(seconds: float, ends: tuple[float, float], fastest: int, source: str) -> Figure:
@@ -134,14 +171,20 @@ def figure(seconds: float, ends: tuple[float, float], fastest: int, source: str)
 
 def latency(work: Work, rates: Rates, constants: Mapping[str, Any]) -> tuple[Any, Any]:
     """TTFT and TPOT in seconds. Arithmetic only: also of arrays, as fields of `work` and `rates`."""
-    others = work.batch - 1
-    alone = step(work, rates, constants, work.batch)
+    return answer(work, rates, constants, work.batch)[:2]
+
+
+def answer(work: Work, rates: Rates, constants: Mapping[str, Any], batch: Any) -> tuple[Any, Any, Any, Any]:
+    """Seconds with `batch` requests: TTFT, TPOT, the first without the prompts of others, and reading one prompt."""
+    others = batch - 1
+    alone = step(work, rates, constants, batch)
     before = step(work, rates, constants, others)
     joined = step(work, rates, constants, others, prompts=1)
     prompt = joined - before
     tpot = alone + constants["shared"] * others * prompt / work.output
-    ttft = constants["request"] + joined + constants["waits"] * alone + constants["burst"] * others * prompt
-    return ttft + work.queue * (ttft + work.output * tpot), tpot
+    first = constants["request"] + joined + constants["waits"] * alone
+    ttft = first + constants["burst"] * others * prompt
+    return ttft + work.queue * (ttft + work.output * tpot), tpot, first, prompt
 
 
 def step(work: Work, rates: Rates, constants: Mapping[str, Any], requests: Any, prompts: int = 0) -> Any:
