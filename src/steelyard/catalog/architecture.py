@@ -8,6 +8,7 @@ Every family's counts are those of its modules in Hugging Face transformers; tes
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -67,7 +68,7 @@ class Architecture:
     def kv_elements(self, tokens: int) -> int:
         """Elements that the KV cache holds for one sequence of so many tokens, over all layers."""
         each = self.latent if self.latent is not None else 2 * self.kv_heads * self.head_dim
-        return each * sum(tokens if window is None else min(tokens, window) for window in self.windows)
+        return each * sum(count * (tokens if window is None else min(tokens, window)) for window, count in Counter(self.windows).items())
 
 
 @dataclass(frozen=True, slots=True)

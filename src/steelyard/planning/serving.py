@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from math import ceil
 
 from steelyard.blueprint import Device, Platform, Serve
@@ -295,7 +295,7 @@ def place_serve(need: ServeNeed, offers: Sequence[NodeOffer], *, shared: bool = 
     options = []
     for offer in offers:
         wanted = asked(need.workload.gpu, offer.card) if offer.card else None
-        if offer.card is None or wanted is None or not any(allowed(wanted, tensor) for tensor in possible(offer)):
+        if offer.card is None or wanted is None or not any(allowed(wanted, tensor) for tensor in possible(offer.devices)):
             continue
         least = UNKNOWN if offer.price_micro_hour is None else offer.price_micro_hour / (offer.devices if shared else 1)
         options.append(OfferOptions(offer, least, partial(options_of, need, offer, offer.card, wanted, shared, known)))
@@ -330,7 +330,7 @@ def layouts(
 
     found = []
     for quantization in need.quantizations:
-        within = [replica(devices, 1, quantization) for devices in possible(offer) if devices in TENSOR and allowed(wanted, devices)]
+        within = [replica(devices, 1, quantization) for devices in possible(offer.devices) if devices in TENSOR and allowed(wanted, devices)]
         found += within
         if offer.devices == WHOLE_NODE and not any(one.unfit is None for one in within):
             over = [replica(WHOLE_NODE, stages, quantization) for stages in PIPELINE if allowed(wanted, WHOLE_NODE * stages)]
@@ -338,10 +338,11 @@ def layouts(
     return found
 
 
-def possible(offer: NodeOffer) -> tuple[int, ...]:
-    """Devices that a replica may have on an offer: some of a node, or of several whole nodes."""
-    within = tuple(tensor for tensor in TENSOR if tensor <= offer.devices)
-    return within + tuple(WHOLE_NODE * stages for stages in PIPELINE) if offer.devices == WHOLE_NODE else within
+@cache
+def possible(devices: int) -> tuple[int, ...]:
+    """Devices that a replica may have on nodes of so many: some of a node, or those of several whole nodes."""
+    within = tuple(tensor for tensor in TENSOR if tensor <= devices)
+    return within + tuple(WHOLE_NODE * stages for stages in PIPELINE) if devices == WHOLE_NODE else within
 
 
 def allowed(wanted: Device, devices: int) -> bool:

@@ -12,7 +12,7 @@ M/D/1 queue: it is busy for rho = rate x S of the time, and a request waits long
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, floor, log, sqrt
+from math import log, sqrt
 from statistics import NormalDist
 from typing import Literal
 
@@ -123,9 +123,7 @@ STUCK = 0.999
 def likely(load: Load, speed: ReplicaSpeed, in_flight: int) -> Likely:
     """What a replica does when at the percentile `in_flight` requests are there."""
     mean = mean_in_flight(in_flight, load.percentile)
-    below, above = speed.micro(max(1, floor(mean))), speed.micro(max(1, ceil(mean)))
-    between = max(0.0, mean - floor(mean)) if mean > 1 else 0.0
-    first, prompt, tpot = (low + between * (high - low) for low, high in zip(below, above, strict=True))
+    first, prompt, tpot = speed.micro(max(1.0, mean))
     rate = mean / (first + max(0, load.output - 1) * tpot)  # a microsecond; waiting for prompts is left out, so it is a little high
     busy = min(rate * prompt, STUCK)
     waits = prompt / (2 * (1 - busy)) * max(0.0, log(busy / (1 - load.percentile / 100))) if busy > 0 else 0.0

@@ -134,7 +134,7 @@ def work_of(
     )
 
 
-def in_flight(batch: int, held: int | None, pipeline_parallel: int) -> tuple[float, float]:
+def in_flight(batch: float, held: int | None, pipeline_parallel: int) -> tuple[float, float]:
     """Of `batch` requests, how many one stage works on at once, and how many wait for memory for each that does not."""
     running = batch if held is None else max(1, min(batch, held))
     return max(1.0, running / pipeline_parallel), batch / running - 1

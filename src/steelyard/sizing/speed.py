@@ -145,8 +145,8 @@ class ReplicaSpeed:
         running, queue = in_flight(batch, held, self.pipeline_parallel)
         return speed_of(replace(self.work, batch=running, queue=queue), self.rates, self.family, self.validated)
 
-    def micro(self, batch: int) -> tuple[float, float, float]:
-        """Microseconds, likely, while memory is enough: the first token without the prompts of others, reading one prompt, TPOT."""
+    def micro(self, batch: float) -> tuple[float, float, float]:
+        """Microseconds, likely, while memory is enough, with `batch` requests on average: the first token without the prompts of others, reading one prompt, TPOT."""
         running, _queue = in_flight(batch, None, self.pipeline_parallel)
         _ttft, tpot, first, prompt = answer(self.work, self.rates, measured().constants, running)
         return first * 1e6, prompt * 1e6, max(tpot * 1e6, self.work.fastest_tpot_with(running) * 1e6)
