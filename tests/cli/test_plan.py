@@ -105,10 +105,21 @@ def test_an_unknown_model_and_a_context_that_is_too_long_have_their_places(tmp_p
 
 
 def test_what_is_not_weighed_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    plan([written(tmp_path, "kind: Batch\nname: labels\nmodel: Qwen/Qwen2.5-7B-Instruct\ninput: rows.parquet\n")])
+    plan([written(tmp_path, "kind: Serve\nname: chat\nmodel: Qwen/Qwen2.5-7B-Instruct\ngpu: H100:1g.10gb\n")])
     captured = capsys.readouterr()
-    assert "a Batch is not weighed yet" in captured.err
+    assert "a model on a share of a device is not weighed yet" in captured.err
     assert captured.out == "Plan: nothing to rent.\n"
+
+
+def test_a_batch_goes_where_a_row_costs_least(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = written(tmp_path, "kind: Batch\nname: labels\nmodel: Qwen/Qwen2.5-7B-Instruct\ninput: rows.parquet\ndeadline: 6h\n")
+    found = data(file, capsys)["workloads"][0]
+    prices = [one["price_of_thousand_rows"]["likely"] for one in found["others"] if one["refusal"] is None]
+    assert found["chosen"]["price_of_thousand_rows"]["likely"] <= min(prices)
+    plan([file])
+    text = capsys.readouterr().out
+    assert "for 1,000 rows (" in text
+    assert "deadline 6h cannot be checked without the number of rows" in text
 
 
 def test_a_notebook_gets_what_it_asks_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from steelyard.cli.output import text
 from steelyard.planning import Choice
 from steelyard.planning.advice import AnyOption, AnyPlacement
+from steelyard.planning.batch import BatchOption
 from steelyard.planning.cluster import ClusterPlan
-from steelyard.planning.option import HOURS_PER_MONTH, OfferOptions, Placement
+from steelyard.planning.option import HOURS_PER_MONTH, UNKNOWN, OfferOptions, Placement
 from steelyard.planning.plain import PlainOption
-from steelyard.planning.serving import ServeOption, in_precision, milliseconds
+from steelyard.planning.serving import Replica, ServeOption, in_precision, milliseconds
 from steelyard.planning.training import TrainOption, words
 from steelyard.sizing.loading import whole
 from steelyard.sizing.need import Figure
@@ -33,10 +34,7 @@ def placement_lines(placement: AnyPlacement, *, wide: bool, sources: bool) -> It
     team = f"   team {workload.team}" if workload.team else ""
     model = "" if isinstance(chosen, PlainOption) else f"   {chosen.need.model.name}"
     yield f"{workload.name}   {workload.kind}{model}{team}"
-    if isinstance(chosen, PlainOption):
-        yield from plain_lines(chosen)
-    else:
-        yield from serve_lines(chosen) if isinstance(chosen, ServeOption) else train_lines(chosen)
+    yield from chosen_lines(chosen)
     yield from others_lines(placement, chosen, wide=wide)
     if isinstance(chosen, ServeOption) and chosen.replica.quantization != "none" and "none" in chosen.need.quantizations:
         yield labelled("instead", in_16_bits(placement))
@@ -44,6 +42,18 @@ def placement_lines(placement: AnyPlacement, *, wide: bool, sources: bool) -> It
         yield labelled("assumed" if number == 0 else "", f"{assumption.taken}   ({assumption.otherwise})")
     if sources:
         yield from source_lines(chosen)
+
+
+def chosen_lines(option: AnyOption) -> Iterator[str]:
+    """What was chosen, by kind of workload."""
+    if isinstance(option, ServeOption):
+        yield from serve_lines(option)
+    elif isinstance(option, TrainOption):
+        yield from train_lines(option)
+    elif isinstance(option, BatchOption):
+        yield from batch_lines(option)
+    else:
+        yield from plain_lines(option)
 
 
 def choice_lines(choice: Choice) -> Iterator[str]:
@@ -70,14 +80,9 @@ def labelled(label: str, line: str) -> str:
 
 def serve_lines(option: ServeOption) -> Iterator[str]:
     replica, need = option.replica, option.need
-    memory, answer = replica.memory, option.answer
-    assert memory is not None  # noqa: S101
+    answer = option.answer
     assert answer is not None  # noqa: S101
-    layout = ", ".join([f"TP {replica.tensor}"] + ([f"PP {replica.pipeline}"] if replica.pipeline > 1 else []))
-    weights = "16 bits" if replica.quantization == "none" else replica.quantization.upper()
-    parts = {name: figure.likely for name, figure in memory.parts.items()}
-    parts = {"weights": parts.pop("weights"), "KV": max(0, memory.pool.likely)} | parts
-    yield from memory_lines(f"per device, {layout}, {weights}:", parts, memory.device_memory, replica.card.name)
+    yield from replica_lines(replica)
     limits = [f"{name} {milliseconds(limit)}" for name, limit in (("TTFT", need.load.ttft), ("TPOT", need.load.tpot)) if limit is not None]
     kept = f"SLO {', '.join(limits)} for {need.load.percentile}%: {verdict(option)}" if limits else "no SLO"
     at_once = f"up to {count(answer.in_flight, 'request')} at once"
@@ -104,6 +109,27 @@ def plain_lines(option: PlainOption) -> Iterator[str]:
     yield labelled("needs", f"{count(need.workers, 'worker')} with {need.cpus:g} CPUs, {format_bytes(need.memory)}{gpu}{fenced}")
     yield labelled("goes to", where(option))
     yield labelled("costs", price(option))
+
+
+def replica_lines(replica: Replica) -> Iterator[str]:
+    """The memory of one device of a served model."""
+    memory = replica.memory
+    assert memory is not None  # noqa: S101  (it fits)
+    layout = ", ".join([f"TP {replica.tensor}"] + ([f"PP {replica.pipeline}"] if replica.pipeline > 1 else []))
+    weights = "16 bits" if replica.quantization == "none" else replica.quantization.upper()
+    parts = {name: figure.likely for name, figure in memory.parts.items()}
+    parts = {"weights": parts.pop("weights"), "KV": max(0, memory.pool.likely)} | parts
+    yield from memory_lines(f"per device, {layout}, {weights}:", parts, memory.device_memory, replica.card.name)
+
+
+def batch_lines(option: BatchOption) -> Iterator[str]:
+    yield from replica_lines(option.replica)
+    slow, likely, fast = option.rows_per_second
+    yield labelled("does", f"{likely:,.3g} rows a second ({slow:,.3g} to {fast:,.3g}), {option.in_flight:,} at once in each replica")
+    yield labelled("goes to", f"{where(option)}   {count(option.replicas, 'replica')}")
+    each = option.price_of_thousand
+    rows = "" if each is None else f"   {format_money(each.likely)} for 1,000 rows ({format_money(each.low)} to {format_money(each.high)})"
+    yield labelled("costs", price(option) + rows)
 
 
 def in_16_bits(placement: Placement[ServeOption]) -> str:
@@ -190,6 +216,8 @@ def others_lines(placement: AnyPlacement, chosen: AnyOption, *, wide: bool) -> I
 
 def telling(groups: list[OfferOptions[AnyOption]], chosen: AnyOption) -> list[OfferOptions[AnyOption]]:
     """The few that say most: of those that looked cheaper the nearest, and of the dearer the cheapest."""
+    if isinstance(chosen, BatchOption):  # what its rows cost, nobody knows before all are weighed
+        return one_a_card(sorted(groups, key=lambda group: (UNKNOWN,) if group.best.refusal else group.best.preference))[:SHOWN]
     cheaper = [group for group in groups if group.bound < chosen.preference[0]]
     dearer = [group for group in groups if group.bound >= chosen.preference[0]]
     few: list[OfferOptions[AnyOption]] = [*one_a_card(list(reversed(cheaper)))[:2]]
@@ -210,6 +238,8 @@ def reason(option: AnyOption) -> str:
         return option.refusal.message
     if isinstance(option, ServeOption) and option.answer:
         return f"dearer; TTFT {milliseconds(option.answer.ttft.likely)}, TPOT {milliseconds(option.answer.tpot.likely)}"
+    if isinstance(option, BatchOption) and option.price_of_thousand:
+        return f"dearer: {format_money(option.price_of_thousand.likely)} for 1,000 rows"
     if isinstance(option, TrainOption) and option.total_price:
         return f"dearer: {format_money(option.total_price.likely)} in all"
     if isinstance(option, TrainOption) and option.price_of_million_tokens is not None:
@@ -222,6 +252,9 @@ def source_lines(option: AnyOption) -> Iterator[str]:
     if isinstance(option, ServeOption):
         figures: dict[str, Figure] = dict(option.replica.memory.parts) if option.replica.memory else {}
         figures |= {"TTFT": option.answer.ttft, "TPOT": option.answer.tpot} if option.answer else {}
+    elif isinstance(option, BatchOption):
+        figures = dict(option.replica.memory.parts) if option.replica.memory else {}
+        figures |= {"price of rows": option.price_of_thousand} if option.price_of_thousand else {}
     elif isinstance(option, PlainOption):
         figures = {}
     else:

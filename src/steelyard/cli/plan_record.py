@@ -7,6 +7,7 @@ from typing import Any
 
 from steelyard.planning import Choice
 from steelyard.planning.advice import AnyOption, AnyPlacement
+from steelyard.planning.batch import BatchOption
 from steelyard.planning.cluster import ClusterPlan
 from steelyard.planning.plain import PlainOption
 from steelyard.planning.serving import ServeOption
@@ -58,6 +59,8 @@ def option_record(option: AnyOption) -> dict[str, Any]:
         record |= {"nodes": option.nodes, "gpus": option.devices, "price_micro_hour": option.price_micro_hour}
     if isinstance(option, PlainOption):
         return record | {"workers": option.need.workers, "cpus": option.need.cpus, "memory": option.need.memory}
+    if isinstance(option, BatchOption):
+        return record | batch_record(option)
     return record | (serve_record(option) if isinstance(option, ServeOption) else train_record(option))
 
 
@@ -76,6 +79,19 @@ def serve_record(option: ServeOption) -> dict[str, Any]:
             "speed_validated": replica.validated,
             "loading": {name: asdict(figure) if figure else None for name, figure in option.loading.items()},
         }
+    return record
+
+
+def batch_record(option: BatchOption) -> dict[str, Any]:
+    replica, memory = option.replica, option.replica.memory
+    record: dict[str, Any] = {
+        "tensor_parallel": replica.tensor, "pipeline_parallel": replica.pipeline, "quantization": replica.quantization,
+        "memory": figures(dict(memory.parts) | {"kv_pool": memory.pool}) if memory else None,
+        "device_memory": memory.device_memory if memory else None,
+    }
+    if option.refusal is None and option.price_of_thousand:
+        record |= {"replicas": option.replicas, "in_flight": option.in_flight, "rows_per_second": list(option.rows_per_second),
+                   "price_of_thousand_rows": asdict(option.price_of_thousand)}  # fmt: skip
     return record
 
 

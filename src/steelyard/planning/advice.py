@@ -10,6 +10,7 @@ from steelyard.blueprint.devices import AUTO
 from steelyard.catalog.accelerators import accelerators
 from steelyard.catalog.architecture import Architecture
 from steelyard.findings import Finding
+from steelyard.planning.batch import BatchOption
 from steelyard.planning.offers import matches
 from steelyard.planning.option import Placement, distance
 from steelyard.planning.plain import PlainOption
@@ -20,8 +21,8 @@ from steelyard.sizing.need import Figure
 from steelyard.sizing.serving import GIB, serving_memory
 from steelyard.units import format_money, write_bytes
 
-AnyOption: TypeAlias = ServeOption | TrainOption | PlainOption
-AnyPlacement: TypeAlias = Placement[ServeOption] | Placement[TrainOption] | Placement[PlainOption]
+AnyOption: TypeAlias = ServeOption | TrainOption | BatchOption | PlainOption
+AnyPlacement: TypeAlias = Placement[ServeOption] | Placement[TrainOption] | Placement[BatchOption] | Placement[PlainOption]
 Again: TypeAlias = Callable[[Workload], AnyPlacement]
 """Places a changed copy of the workload with the production planner."""
 
@@ -60,18 +61,18 @@ def nearest_of(placement: AnyPlacement) -> AnyOption | None:
 def devices_of(option: AnyOption) -> str:
     """The devices that a copy of the model has, for people."""
     card = option.offer.card.name if option.offer.card else "device"
-    count = option.replica.devices if isinstance(option, ServeOption) else option.devices
+    count = option.replica.devices if isinstance(option, ServeOption | BatchOption) else option.devices
     return f"one {card}" if count == 1 else f"{count} x {card}"
 
 
 def evidence_of(option: AnyOption) -> str:
     """The memory of one device by part, and what is missing."""
-    if isinstance(option, ServeOption):
+    if isinstance(option, ServeOption | BatchOption):
         memory = option.replica.memory
         if memory is None:
             return ""
         parts, size, short = memory.parts, memory.device_memory, option.refusal.shortfall if option.refusal else 0
-        return memory_sentence(parts, size, short, f"one request of {option.need.context:,} tokens")
+        return memory_sentence(parts, size, short, f"one request of {option.replica.need.context:,} tokens")
     if isinstance(option, PlainOption) or option.fitting.impossible or option.fitting.device_memory is None:
         return ""
     parts, size = option.fitting.memory, option.fitting.device_memory

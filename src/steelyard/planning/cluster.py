@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from steelyard.blueprint import Blueprint, Notebook, Rag, Serve, Train, Workload
+from steelyard.blueprint import Batch, Blueprint, Notebook, Rag, Serve, Train, Workload
 from steelyard.catalog.architecture import Architecture
 from steelyard.catalog.instances import InstanceType
 from steelyard.catalog.prices import PriceList, Purchase
 from steelyard.findings import Finding
-from steelyard.planning.advice import AnyPlacement, refused, remarks
+from steelyard.planning.advice import AnyOption, AnyPlacement, refused, remarks
+from steelyard.planning.batch import BatchOption, batch_need, place_batch
 from steelyard.planning.offers import NodeOffer, node_offers
 from steelyard.planning.option import Placement
 from steelyard.planning.plain import PlainOption, place_plain, plain_need
@@ -88,14 +89,16 @@ class ClusterPlan:
 
 
 def plan_cluster(blueprint: Blueprint, models: Mapping[str, ModelFacts], market: Market) -> ClusterPlan:
-    """Place every Serve and Train of the blueprint whose name is in `models`, and what says itself what it needs."""
+    """Place every Serve, Train and Batch of the blueprint whose name is in `models`, and what says itself what it needs."""
     planner = _Planner(blueprint, models, market)
     serves = [planner.serve(one) for one in blueprint.workloads if isinstance(one, Serve) and one.name in models]
     serves, nodes, bound = settled(serves, blueprint)
-    single: list[Placement[TrainOption] | Placement[PlainOption]] = []
+    single: list[Placement[TrainOption] | Placement[BatchOption] | Placement[PlainOption]] = []
     for workload in blueprint.workloads:
         if isinstance(workload, Train) and workload.name in models:
             single.append(planner.train(workload))
+        elif isinstance(workload, Batch) and workload.name in models:
+            single.append(planner.batch(workload))
         elif says_itself(workload):
             single.append(planner.plain(workload))
     nodes += [alone(one.chosen, one.workload.name) for one in single if one.chosen]
@@ -142,6 +145,10 @@ class _Planner:
         need = train_need(workload, facts.architecture, facts.data_tokens)
         return place_train(need, self.offers(workload), platform.limits.gpu if platform else None)
 
+    def batch(self, workload: Batch) -> Placement[BatchOption]:
+        facts = self.models[workload.name]
+        return place_batch(batch_need(workload, facts.architecture, facts.native), self.offers(workload))
+
     def plain(self, workload: Workload) -> Placement[PlainOption]:
         return place_plain(plain_need(workload), self.offers(workload))
 
@@ -149,6 +156,8 @@ class _Planner:
         """The same for a changed copy of a workload: what-ifs are the planner itself."""
         if isinstance(workload, Serve):
             return self.serve(workload)
+        if isinstance(workload, Batch):
+            return self.batch(workload)
         return self.train(workload) if isinstance(workload, Train) and workload.name in self.models else self.plain(workload)
 
     def findings(self, placement: AnyPlacement) -> list[Finding]:
@@ -169,7 +178,7 @@ def pool(workload: Workload, blueprint: Blueprint) -> str:
     return team.name if team and team.isolation == "strict" else ""
 
 
-def alone(option: ServeOption | TrainOption | PlainOption, name: str) -> NodeGroup:
+def alone(option: AnyOption, name: str) -> NodeGroup:
     """The nodes of a workload that shares none."""
     at_peak = option.nodes_at_peak if isinstance(option, ServeOption) else option.nodes
     return NodeGroup(option.offer, option.nodes, at_peak, (name,))

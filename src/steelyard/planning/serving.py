@@ -330,7 +330,7 @@ def layouts(
 
     found = []
     for quantization in need.quantizations:
-        within = [replica(devices, 1, quantization) for devices in possible(offer.devices) if devices in TENSOR and allowed(wanted, devices)]
+        within = [replica(tensor, 1, quantization) for tensor in TENSOR if tensor <= offer.devices and allowed(wanted, tensor)]
         found += within
         if offer.devices == WHOLE_NODE and not any(one.unfit is None for one in within):
             over = [replica(WHOLE_NODE, stages, quantization) for stages in PIPELINE if allowed(wanted, WHOLE_NODE * stages)]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from steelyard.aws.catalog_file import offerings, quotas, updated_prices
-from steelyard.blueprint import NANO_GPT, Blueprint, Document, Serve, Train, Workload, read
+from steelyard.blueprint import NANO_GPT, Batch, Blueprint, Document, Serve, Train, Workload, read
 from steelyard.catalog.architecture import Architecture
 from steelyard.catalog.instances import InstanceType, all_types
 from steelyard.catalog.known import known_models
@@ -64,15 +64,13 @@ def facts_of(workload: Workload, blueprint: Blueprint) -> ModelFacts | None:
     folder = folder_of(workload, blueprint)
     if in_shares(workload):
         return None
-    if isinstance(workload, Serve) and workload.model:
+    if isinstance(workload, Batch) or (isinstance(workload, Serve) and workload.model):
         trained = [one for one in blueprint.workloads if isinstance(one, Train) and one.output == workload.model]
-        if trained:
-            return facts_of(trained[0], blueprint)
-        return ModelFacts(*architecture(workload.model, folder))
+        return facts_of(trained[0], blueprint) if trained else ModelFacts(*architecture(workload.model or "", folder))
     if isinstance(workload, Train) and workload.script is None:
-        if workload.model in (None, NANO_GPT):
-            return ModelFacts(nano_gpt(NanoGPTConfig()), None, data_bytes(workload, folder))
         data = data_bytes(workload, folder)
+        if workload.model in (None, NANO_GPT):
+            return ModelFacts(nano_gpt(NanoGPTConfig()), None, data)
         return ModelFacts(*architecture(workload.model or "", folder), None if data is None else data // BYTES_PER_TOKEN)
     return None
 
@@ -121,7 +119,7 @@ def data_bytes(workload: Train, folder: Path) -> int | None:
 def contradiction(workload: Workload, architecture: Architecture, blueprint: Blueprint) -> Finding | None:
     """What the model itself cannot do, whatever it runs on."""
     field = "context" if isinstance(workload, Serve) else "sequence"
-    length = getattr(workload, field)
+    length = workload.context if isinstance(workload, Serve) else workload.sequence if isinstance(workload, Train) else "auto"
     if architecture.family == NANO_GPT or length == "auto" or length <= architecture.context:
         return None
     return Finding(rule="sequence-too-long", severity="error", object=workload.name, place=blueprint.place(workload, field),
