@@ -7,18 +7,20 @@ from types import MappingProxyType
 from typing import get_args
 
 from benchmarks.memory.cards import GIB, usable_gib
+from benchmarks.memory.frameworks import ONE_PASS, built, framework_of
 from benchmarks.memory.judging import version
 from benchmarks.memory.peers import Prediction
 from benchmarks.memory.points import Point
-from steelyard.catalog.architecture import FAMILIES, Architecture
-from steelyard.sizing.distributed import Checkpointing, Recipe, Sharding, TrainLayout, total, train_memory
-from steelyard.sizing.serving import Engine, Quantization, impossible, inner_width, serving_memory, usual_engine, weights_of
+from steelyard.catalog.architecture import Architecture
+from steelyard.sizing.distributed import Checkpointing, Recipe, Sharding, Targets, TrainLayout, library_bytes, total, train_memory
+from steelyard.sizing.serving import Engine, Quantization, impossible, serving_memory, usual_engine, weights_of
 
 QUANTIZATIONS: Mapping[str, Quantization] = MappingProxyType({name: name for name in get_args(Quantization)} | {"": "none", "w8a8": "fp8"})
 """INT8 takes as much as FP8."""
 RECIPES: Mapping[str, Recipe] = MappingProxyType({name: name for name in get_args(Recipe)})
 CHECKPOINTINGS: Mapping[str, Checkpointing] = MappingProxyType({name: name for name in get_args(Checkpointing)})
 SHARDINGS: Mapping[str, Sharding] = MappingProxyType({name: name for name in get_args(Sharding)})
+TARGETS: Mapping[str, Targets] = MappingProxyType({name: name for name in get_args(Targets)})
 """By what the points write."""
 SEQUENCE_PARALLEL = ("torchtitan",)
 """Engines whose tensor parallelism also shares what lies between the matrices (their documentation)."""
@@ -55,36 +57,27 @@ def engine_of(point: Point, device_memory: int) -> Engine:
 
 def training(point: Point, model: Architecture) -> Prediction | None:
     """None for a setting that a TrainLayout cannot express."""
-    layout = layout_of(point, model)
+    layout, model = layout_of(point), built(point, model)
     if layout is None:
         return None
     parts = train_memory(model, layout)
     whole, usable = total(parts).likely / GIB, usable_gib(point)
-    beside = parts["runtime"].likely / GIB if point.text("measured") in ("allocated", "reserved") else 0
+    libraries = library_bytes(layout, "likely", layout.devices)
+    beside = {"allocated": parts["runtime"].likely, "reserved": libraries}.get(point.text("measured"), 0) / GIB
     return Prediction(parts["weights"].likely / GIB, None, whole - beside, None if usable is None else whole <= usable)
 
 
-def layout_of(point: Point, model: Architecture) -> TrainLayout | None:
-    """The point's layout. Not expressed are: training all weights in 16 bits without a copy in 32, checkpointing of some layers only or
-    of a kind that is not stated, activations that are moved to the host, and a micro-batch that is not stated."""
+def layout_of(point: Point) -> TrainLayout | None:
+    """The point's layout. Not expressed are: checkpointing of some layers only or of a kind that is not stated, activations that are moved
+    to the host, and a micro-batch that is not stated."""
     recipe, sharding = RECIPES.get(point.text("recipe")), SHARDINGS.get(point.text("sharding"))
     checkpointing = CHECKPOINTINGS.get(point.text("checkpointing"))
     if recipe is None or checkpointing is None or sharding is None or not point.text("micro_batch"):
         return None
-    if recipe in ("pretrain", "full") and point.text("precision") == "bf16":
-        return None
+    engine = point.text("engine")
     return TrainLayout(
         data=point.count("data"), tensor=point.count("tensor"), pipeline=point.count("pipeline"), sharding=sharding,
         checkpointing=checkpointing, micro_batch=point.count("micro_batch"), sequence=point.count("sequence"), recipe=recipe,
-        lora_rank=rank_of(point, model), sequence_parallel=point.text("engine") in SEQUENCE_PARALLEL,
+        lora_rank=point.count("lora_rank", RANK), lora_targets=TARGETS.get(point.text("lora_targets"), "query,value"),
+        accumulates=engine not in ONE_PASS, framework=framework_of(point), sequence_parallel=engine in SEQUENCE_PARALLEL,
     )
-
-
-def rank_of(point: Point, model: Architecture) -> int:
-    """A layout has adapters on queries and values. For others: the rank at which those have as many parameters."""
-    queries, keys, inner = model.heads * model.head_dim, model.kv_heads * model.head_dim, inner_width(model)
-    both = 2 * model.width + queries + keys
-    attention = 4 * model.width + 2 * queries + 2 * keys
-    block = (3 if FAMILIES[model.family].gated else 2) * (model.width + inner)
-    wider = {"attention": attention, "mlp": block, "all": attention + block}.get(point.text("lora_targets"), both)
-    return max(1, round(point.count("lora_rank", RANK) * wider / both))

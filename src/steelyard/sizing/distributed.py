@@ -17,32 +17,41 @@ from types import MappingProxyType
 
 from steelyard.catalog.architecture import Architecture
 from steelyard.sizing.need import Figure
-from steelyard.sizing.train_activations import Case, LayerBytes, activation_bytes, layer_bytes
+from steelyard.sizing.train_activations import Case, LayerBytes, layer_bytes, rest_wide
 from steelyard.sizing.train_layout import (
     NF4_BITS,
+    NF4_PLAIN_BITS,
     Checkpointing,
+    Framework,
+    Loss,
     Optimizer,
     Recipe,
     Sharding,
     Stage,
+    Targets,
     TrainLayout,
     adapter_parameters,
+    inner_width,
     stages,
 )
 from steelyard.sizing.training_time import step_time
 
 __all__ = [
-    "Checkpointing", "Optimizer", "Recipe", "Sharding", "TrainLayout", "adapter_parameters", "checkpoint_bytes", "impossible_training",
-    "largest_micro_batch", "step_time", "total", "train_memory",
+    "Checkpointing", "Framework", "Loss", "Optimizer", "Recipe", "Sharding", "Targets", "TrainLayout", "adapter_parameters",
+    "checkpoint_bytes", "impossible_training", "largest_micro_batch", "library_bytes", "step_time", "total", "train_memory",
 ]  # fmt: skip
 
 GIB = 1024**3
 EIGHT_BIT_MOMENT = 1 + 4 / 256
 """Bytes of a moment of bitsandbytes' 8-bit AdamW, with a scale for each block of 256. Embeddings keep 32 bits in the Trainer."""
-LOGITS: Mapping[Case, int] = MappingProxyType({"low": 4, "likely": 12, "high": 16})
-"""Bytes for each token and word. Likely: log-probabilities, their gradient and the gradient of the logits, all FP32, which live at
-once in the backward pass of torch's cross_entropy, after the upcast that transformers (`ForCausalLMLoss`) and torchtitan do. Low: BF16
-logits and their gradient only (a fused kernel). High: FP32 logits are held as well (transformers before 4.45)."""
+LOGITS: Mapping[Loss, Mapping[Case, int]] = MappingProxyType({
+    "fp32": MappingProxyType({"low": 4, "likely": 12, "high": 16}), "held": MappingProxyType({"low": 8, "likely": 16, "high": 20}),
+    "fused": MappingProxyType({"low": 4, "likely": 8, "high": 12}), "chunked": MappingProxyType({"low": 2, "likely": 4, "high": 8}),
+})
+"""Bytes for each token and word. FP32: log-probabilities, their gradient and the gradient of the logits, which live at once in the
+backward pass of torch's cross_entropy, after the upcast that transformers (`ForCausalLMLoss`) and torchtitan do; high: the logits are
+held as well (transformers before 4.45). Fused: FP32 logits and a shifted copy, in whose place the gradient is put (unsloth's kernel).
+Chunked: logits and log-probabilities in 16 bits, and gradients of one piece only (litgpt)."""
 DEEPSPEED_BUCKET = 500_000_000
 """Elements of a bucket of DeepSpeed's ZeRO 1 and 2, for gradients and for weights (its documentation of the configuration)."""
 BUCKETS: Mapping[Case, float] = MappingProxyType({"low": 1, "likely": 2, "high": 4.5})
@@ -69,12 +78,18 @@ def total(parts: Mapping[str, Figure]) -> Figure:
 
 @dataclass(frozen=True, slots=True)
 class StageBytes:
-    """Of a device of one pipeline stage in one case: what it holds, and what each token of a forward pass adds."""
+    """Of a device of one pipeline stage in one case: what it holds, and what each token of a forward pass adds. Three moments may be the
+    fullest: the loss, the gradients of one layer, and the optimizer's step."""
 
     weights: float
     gradients: float
     optimizer: float
     buffers: float
+    """There for the whole pass."""
+    layer_buffers: float
+    """While the gradients of a layer are computed."""
+    step_copy: float
+    """While the optimizer steps."""
     libraries: float
     """CUDA and NCCL."""
     layer: LayerBytes
@@ -82,15 +97,31 @@ class StageBytes:
     """Of all micro-batches whose activations are there at once."""
     logits: float
     recomputes: bool
+    accumulates: bool
     fragmented: float
 
     def parts(self, tokens: int) -> tuple[int, int, int, int, int, int, int]:
         """In the order of PARTS."""
-        logits = self.logits * tokens
-        activations = activation_bytes(self.layer, self.layers, tokens, logits, self.recomputes)
-        runtime = self.libraries + self.fragmented * (activations + logits + self.buffers)
-        return (round(self.weights), round(self.gradients), round(self.optimizer), round(activations), round(logits),
-                round(self.buffers), round(runtime))  # fmt: skip
+        logits, buffers, gradients = self.logits * tokens, self.buffers, self.gradients
+        held, one_layer = self.layers * tokens, tokens * self.layer.backward
+        activations, lingering = held * self.layer.kept, 0.0
+        if self.recomputes and held * self.layer.boundary + tokens * self.layer.kept < activations:
+            activations, one_layer = held * self.layer.boundary, one_layer + tokens * self.layer.kept
+            lingering = held * self.layer.lingering
+        activations += max(0.0, one_layer - logits)
+        buffers += max(0.0, self.layer_buffers - max(0.0, logits - one_layer))
+        passing = activations + logits + buffers
+        last = lingering + one_layer + self.layer_buffers + self.buffers
+        appearing = 0.0 if self.accumulates else gradients
+        if passing < appearing + max(last, self.step_copy):
+            at_end = last >= self.step_copy
+            activations, logits = (lingering + one_layer if at_end else 0.0), 0.0
+            buffers = self.buffers + self.layer_buffers if at_end else self.step_copy
+        elif not self.accumulates:
+            gradients = 0.0
+        runtime = self.libraries + self.fragmented * (activations + logits + buffers)
+        return (round(self.weights), round(gradients), round(self.optimizer), round(activations), round(logits), round(buffers),
+                round(runtime))  # fmt: skip
 
 
 def train_memory(model: Architecture, layout: TrainLayout, nodes_devices: int = 8) -> Mapping[str, Figure]:
@@ -128,28 +159,36 @@ def buffer_source(layout: TrainLayout) -> str:
 
 def stage_bytes(model: Architecture, layout: TrainLayout, stage: Stage, case: Case, nodes_devices: int) -> StageBytes:
     """Of one pipeline stage. Nothing here depends on the tokens of a micro-batch."""
+    always, layer = buffer_bytes(model, layout, stage, case)
     return StageBytes(
         weights=weights_bytes(model, layout, stage, case), gradients=gradient_bytes(model, layout, stage),
-        optimizer=optimizer_bytes(model, layout, stage), buffers=buffer_bytes(model, layout, stage, case),
-        libraries=library_bytes(layout, case, nodes_devices), layer=layer_bytes(model, layout, case),
-        layers=stage.in_flight * stage.layers, logits=logits_bytes(model, layout, stage, case),
-        recomputes=layout.checkpointing == "full", fragmented=FRAGMENTED[case],
+        optimizer=optimizer_bytes(model, layout, stage), buffers=always, layer_buffers=layer,
+        step_copy=step_copy(model, layout, stage, case), libraries=library_bytes(layout, case, nodes_devices),
+        layer=layer_bytes(model, layout, case), layers=stage.in_flight * stage.layers, logits=logits_bytes(model, layout, stage, case),
+        recomputes=layout.checkpointing == "full", accumulates=layout.accumulates, fragmented=FRAGMENTED[case],
     )  # fmt: skip
 
 
 def weights_bytes(model: Architecture, layout: TrainLayout, stage: Stage, case: Case) -> float:
-    """Of weights that compute: of a frozen model with its adapters, or of the model that is trained, without its master copy."""
-    shards, wide = layout.shards("weights"), 4 if layout.precision == "fp32" else 2
-    adapters = 4 * adapters_of(model, layout) / shards if layout.adapters_only else 0
-    if layout.recipe != "qlora":
-        return wide * stage.parameters / shards + adapters
-    rest = stage.vocabulary + stage.norms
-    return (NF4_BITS / 8 * stage.matrices + (4 if case == "high" else 2) * rest) / shards + adapters
+    """Of weights that compute: of a frozen model with its adapters, or of the model that is trained, without a separate master copy."""
+    shards = layout.shards("weights")
+    if not layout.adapters_only:
+        return trained_width(layout) * stage.parameters / shards
+    adapters = trained_width(layout) * adapters_of(model, layout) / shards
+    if layout.recipe == "lora":
+        return (4 if layout.precision == "fp32" else 2) * stage.parameters / shards + adapters
+    quantized = stage.matrices + (model.parts["head"] / layout.tensor if layout.framework.head_quantized else 0)
+    rest = stage.parameters - quantized
+    return (nf4_bits(layout) / 8 * quantized + (4 if rest_wide(layout, case) else 2) * rest) / shards + adapters
+
+
+def nf4_bits(layout: TrainLayout) -> float:
+    return NF4_BITS if layout.framework.double else NF4_PLAIN_BITS
 
 
 def adapters_of(model: Architecture, layout: TrainLayout) -> float:
     """Adapter parameters of one stage; every tensor-parallel device counts them whole, as they are thin."""
-    return adapter_parameters(model, layout.lora_rank) / layout.pipeline
+    return adapter_parameters(model, layout.lora_rank, layout.lora_targets) / layout.pipeline
 
 
 def trained(model: Architecture, layout: TrainLayout, stage: Stage) -> float:
@@ -157,60 +196,99 @@ def trained(model: Architecture, layout: TrainLayout, stage: Stage) -> float:
     return adapters_of(model, layout) if layout.adapters_only else stage.parameters
 
 
-def gradient_width(layout: TrainLayout) -> int:
-    """Bytes of a gradient: that of the weight which is trained. peft keeps adapters in FP32."""
-    return 4 if layout.adapters_only or layout.precision == "fp32" else 2
+def wide(layout: TrainLayout) -> bool:
+    """Whether what is trained is in FP32 itself: adapters as peft keeps them; weights under autocast, and in FSDP's shards."""
+    if layout.precision == "fp32":
+        return True
+    if layout.adapters_only:
+        return layout.framework.adapters_wide
+    return layout.framework.master and not separate_master(layout)
+
+
+def separate_master(layout: TrainLayout) -> bool:
+    """Whether the FP32 weights are a copy beside those in 16 bits: so in DeepSpeed's ZeRO 1 and 2 (arXiv 1910.02054, section 3.1)."""
+    narrow = layout.precision == "bf16" and not layout.adapters_only and layout.framework.master
+    return narrow and layout.data > 1 and layout.sharding in ("zero1", "zero2")
+
+
+def trained_width(layout: TrainLayout) -> int:
+    """Bytes of a weight that is trained, and of its gradient."""
+    return 4 if wide(layout) else 2
 
 
 def gradient_bytes(model: Architecture, layout: TrainLayout, stage: Stage) -> float:
-    return gradient_width(layout) * trained(model, layout, stage) / layout.shards("gradients")
+    return trained_width(layout) * trained(model, layout, stage) / layout.shards("gradients")
 
 
 def optimizer_bytes(model: Architecture, layout: TrainLayout, stage: Stage) -> float:
-    """FP32 master weights, where what is trained is in 16 bits, and moments."""
-    master = 0 if gradient_width(layout) == 4 else 4
+    """A separate FP32 master copy where there is one, and moments."""
+    master = 4 if separate_master(layout) else 0
     count = trained(model, layout, stage)
     embeddings = 0.0 if layout.adapters_only else stage.vocabulary - (stage.head if model.parts["head"] else 0)
     return (master * count + moment_bytes(model, layout, count, embeddings)) / layout.shards("optimizer")
 
 
+def moment_width(layout: TrainLayout) -> int:
+    """Bytes of a moment of torch's AdamW: it has the type of what is stepped."""
+    return 4 if wide(layout) or separate_master(layout) else 2
+
+
 def moment_bytes(model: Architecture, layout: TrainLayout, count: float, embeddings: float) -> float:
-    """AdamW keeps two FP32 moments; Adafactor a row and a column of each matrix (Shazeer and Stern, arXiv 1804.04235); SGD without
+    """AdamW keeps two moments; Adafactor a row and a column of each matrix (Shazeer and Stern, arXiv 1804.04235); SGD without
     momentum nothing."""
     if layout.optimizer == "adamw":
-        return 8 * count
+        return 2 * moment_width(layout) * count
     if layout.optimizer == "adamw8bit":
         return 2 * EIGHT_BIT_MOMENT * (count - embeddings) + 8 * embeddings
     return 0 if layout.optimizer == "sgd" else 8 * count / model.width
 
 
+def step_copy(model: Architecture, layout: TrainLayout, stage: Stage, case: Case) -> float:
+    """torch's foreach AdamW holds the roots of all second moments at once."""
+    if layout.optimizer != "adamw" or case == "low" or (case == "likely" and not layout.framework.foreach):
+        return 0
+    return moment_width(layout) * trained(model, layout, stage) / layout.shards("optimizer")
+
+
 def logits_bytes(model: Architecture, layout: TrainLayout, stage: Stage, case: Case) -> float:
     """Of one token, in the loss over the vocabulary, which tensor-parallel devices share; an encoder and the first stages have none."""
-    return 0 if model.encoder or not stage.head else LOGITS[case] * model.vocabulary / layout.tensor
+    if model.encoder or not stage.head:
+        return 0
+    last = 4 if layout.framework.kernels else 6  # the last norm's input, in FP32 unless in a kernel, and its output
+    shared = layout.tensor if layout.sequence_parallel else 1
+    return LOGITS[layout.framework.loss][case] * model.vocabulary / layout.tensor + last * model.width / shared
 
 
-def buffer_bytes(model: Architecture, layout: TrainLayout, stage: Stage, case: Case) -> float:
-    """Copies that computing and communicating need beside the state."""
+def buffer_bytes(model: Architecture, layout: TrainLayout, stage: Stage, case: Case) -> tuple[float, float]:
+    """Copies that computing and communicating need beside the state: for the whole pass, and while a layer's gradients are computed."""
+    if layout.recipe == "qlora":
+        always, layer = gathered_bytes(layout, stage, case) if layout.data > 1 and layout.sharding == "zero3" else (0.0, 0.0)
+        head = 4 * stage.head if layout.framework.head_quantized else 0
+        return always + head, layer + 2 * model.width * inner_width(model) / max(1, model.experts_per_token)
     if layout.data > 1 and layout.sharding == "zero3":
         return gathered_bytes(layout, stage, case)
-    count, width = trained(model, layout, stage), gradient_width(layout)
+    count, width = trained(model, layout, stage), trained_width(layout)
     if layout.data > 1 and layout.sharding in ("zero1", "zero2"):
-        return BUCKETS[case] * width * min(count, DEEPSPEED_BUCKET)
-    copy = 2 * (stage.matrices + stage.head) if not layout.adapters_only and layout.precision == "bf16" else 0
-    return 0 if case == "low" else copy + (4 * count if layout.data > 1 else 0)
+        return BUCKETS[case] * width * min(count, DEEPSPEED_BUCKET), 0.0
+    autocast = not layout.adapters_only and layout.precision == "bf16" and layout.framework.master
+    copy = 2 * (stage.matrices + stage.head) if autocast else 0
+    return (0 if case == "low" else copy + (width * count if layout.data > 1 else 0)), 0.0
 
 
-def gathered_bytes(layout: TrainLayout, stage: Stage, case: Case) -> float:
-    """FSDP: the layer in use and the next one, whole; embedding and head, whole for the whole pass; of what is trained also the layer's
-    gradients, before they are reduced in FP32, and the head's."""
-    wide = 4 if layout.precision == "fp32" else NF4_BITS / 8 if layout.recipe == "qlora" else 2
+def gathered_bytes(layout: TrainLayout, stage: Stage, case: Case) -> tuple[float, float]:
+    """FSDP: embedding and head, whole for the whole pass; the layer in use and the next one, whole; of what is trained also the layer's
+    gradients, before they are reduced."""
+    whole = 4 if layout.precision == "fp32" else nf4_bits(layout) / 8 if layout.recipe == "qlora" else 2
     outer = (4 if layout.precision == "fp32" else 2) * stage.vocabulary
-    two = 2 * wide * stage.unit
+    two = 2 * whole * stage.unit
     if layout.adapters_only:
-        return {"low": two, "likely": outer + two, "high": outer + 2 * two}[case]
-    width = gradient_width(layout)
-    likely = outer + width * stage.head + two + (width + 4) * stage.unit
-    return {"low": two + width * stage.unit, "likely": likely, "high": likely + 2 * width * stage.vocabulary + two}[case]
+        return (0.0 if case == "low" else outer), (2 * two if case == "high" else two)
+    width = trained_width(layout)
+    grown = (width + 4) * stage.unit
+    return {
+        "low": (0.0, two + width * stage.unit), "likely": (outer, two + grown),
+        "high": (outer + 2 * width * stage.vocabulary, 2 * two + grown),
+    }[case]
 
 
 def library_bytes(layout: TrainLayout, case: Case, nodes_devices: int) -> float:
@@ -283,6 +361,6 @@ def largest_micro_batch(model: Architecture, layout: TrainLayout, usable: int, s
 
 def checkpoint_bytes(model: Architecture, layout: TrainLayout) -> int:
     """Of a checkpoint to go on from, of all devices together: FP32 weights of what is trained, and its moments."""
-    count = adapter_parameters(model, layout.lora_rank) if layout.adapters_only else model.parameters
+    count = adapter_parameters(model, layout.lora_rank, layout.lora_targets) if layout.adapters_only else model.parameters
     embeddings = 0 if layout.adapters_only else model.parts["embeddings"]
     return round(4 * count + moment_bytes(model, layout, count, embeddings))

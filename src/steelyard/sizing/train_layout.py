@@ -13,9 +13,46 @@ Checkpointing = Literal["none", "full"]
 """Whether the backward pass computes the activations of each layer again (activation checkpointing)."""
 Recipe = Literal["pretrain", "full", "lora", "qlora"]
 Optimizer = Literal["adamw", "adamw8bit", "sgd", "adafactor"]
+Targets = Literal["query,value", "attention", "mlp", "all"]
+"""Which matrices have LoRA adapters."""
+Loss = Literal["fp32", "held", "fused", "chunked"]
+"""How the loss is computed: over FP32 logits, which a training loop may hold until after the backward pass; by a kernel that puts the
+gradient in their place; in 16 bits, piece by piece."""
 NF4_BITS = 4 + 8 / 64 + 32 / (64 * 256)
 """Of a weight in NF4 with double quantisation: 4 bits, 8 bits of scale for each 64, 32 bits for each 256 scales (Dettmers et al., arXiv
 2305.14314, section 3): 4.127."""
+NF4_PLAIN_BITS = 4 + 32 / 64
+"""Without double quantisation: 32 bits of scale for each 64 weights (bitsandbytes, `quantize_4bit`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """What a library decides about a training. The defaults are those of transformers' Trainer with peft and accelerate."""
+
+    master: bool = True
+    """Whether what is trained in 16 bits has an FP32 copy; without it gradients and moments are in 16 bits as well."""
+    autocast: bool = True
+    """With adapters: whether torch autocasts; without, FP32 adapters keep their inputs in FP32."""
+    adapters_wide: bool = True
+    """Adapters in FP32 (peft's `autocast_adapter_dtype`)."""
+    loss: Loss = "fp32"
+    kernels: bool = False
+    """Norms and gates in kernels of their own, which keep less (Liger, unsloth)."""
+    foreach: bool = False
+    """Whether AdamW takes torch's foreach path, which holds a copy of its moments' size in a step (documentation of torch.optim). The
+    Trainer takes the fused one since torch 2.8."""
+    rest_wide: bool = True
+    """Beside 4-bit matrices: embeddings, norms and head in FP32, and so the stream (peft's `prepare_model_for_kbit_training`). Not under
+    FSDP, whose units have one type (trl does not prepare the model then)."""
+    double: bool = True
+    """Double quantisation of the scales of 4-bit weights."""
+    head_quantized: bool = False
+    """Whether the head is in 4 bits as well (Lightning Fabric quantises every linear layer; transformers leaves the head out)."""
+    inputs_held: bool = False
+    """Whether 4-bit products hold their inputs until the graph is freed, as in bitsandbytes before 0.43.2 (its pull request 1270)."""
+
+
+TRANSFORMERS = Framework()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +75,10 @@ class TrainLayout:
     """Of the computation; with bf16, what is trained has an FP32 master copy."""
     optimizer: Optimizer = "adamw"
     lora_rank: int = 8
+    lora_targets: Targets = "query,value"
+    accumulates: bool = True
+    """Whether gradients of earlier micro-batches are there while one runs."""
+    framework: Framework = TRANSFORMERS
     sequence_parallel: bool = False
     """Whether they also share what lies between their matrices (Korthikanti et al., arXiv 2205.05198, section 4.2.2)."""
 
@@ -100,11 +141,15 @@ def stages(model: Architecture, layout: TrainLayout) -> tuple[Stage, ...]:
     return (Stage(matrices, embedding, 0, norms, layers, pipeline), Stage(matrices, head, head, norms, layers, 1))
 
 
-def adapter_parameters(model: Architecture, rank: int) -> int:
-    """Of a LoRA of that rank on the query and value projections of every layer: a pair of thin matrices for each (Hu et al., arXiv
-    2106.09685, section 4.1). Where attention is latent, or the projections are one matrix, this stands for what peft adapts there."""
+def adapter_parameters(model: Architecture, rank: int, targets: Targets = "query,value") -> int:
+    """Of LoRAs of that rank: a pair of thin matrices for each adapted one of every layer (Hu et al., arXiv 2106.09685, section 4.1). Where
+    attention is latent, or the projections are one matrix, this stands for what peft adapts there; experts count as the chosen ones."""
     queries, values = model.heads * model.head_dim, model.kv_heads * model.head_dim
-    return model.layers * rank * (2 * model.width + queries + values)
+    thin = 2 * model.width + queries + values
+    if targets != "query,value":
+        thin = 0 if targets == "mlp" else 4 * model.width + 2 * queries + 2 * values
+        thin += 0 if targets == "attention" else round((3 if gated(model) else 2) * (model.width + inner_width(model)))
+    return model.layers * rank * thin
 
 
 def gated(model: Architecture) -> bool:
