@@ -33,6 +33,7 @@ def proof_steps(trial: bool) -> tuple[ProofStep, ...]:
     inputs, kills = (20, 1) if trial else (FUZZ_INPUTS, KILLS)
     pairs = ("--pairs=1", "--steps=40") if trial else ()
     runs = ("--runs=2", "--starts=1") if trial else ()
+    plans = ("--runs=2", "--workloads=10", "--instances=5") if trial else ()
     return (
         ProofStep("fuzz", (*PYTEST, "tests/blueprint/test_fuzz.py", "--hypothesis-show-statistics"), {"STEELYARD_FUZZ": str(inputs)},
                   {"random bytes": inputs, "mutated blueprints": inputs}, {"tests passed": 2, "inputs passed": 2 * inputs}),
@@ -42,6 +43,9 @@ def proof_steps(trial: bool) -> tuple[ProofStep, ...]:
                   {"worker kills": kills, "driver kills": kills}, {"tests passed": 2 * kills}),  # a test for each kill
         ProofStep("throughput", (sys.executable, "-m", "benchmarks.throughput", *pairs)),
         ProofStep("startup", (sys.executable, "-m", "benchmarks.startup", *runs)),
+        ProofStep("planning", (sys.executable, "-m", "benchmarks.planning", *plans)),
+        ProofStep("memory", (sys.executable, "-m", "benchmarks.memory")),
+        ProofStep("latency", (sys.executable, "-m", "benchmarks.latency")),
     )
 
 
