@@ -9,7 +9,7 @@ from steelyard.planning import Choice
 from steelyard.planning.advice import AnyOption, AnyPlacement
 from steelyard.planning.batch import BatchOption
 from steelyard.planning.cluster import ClusterPlan
-from steelyard.planning.option import HOURS_PER_MONTH, UNKNOWN, OfferOptions, Placement
+from steelyard.planning.option import HOURS_PER_MONTH, OfferOptions, Placement, distance, order
 from steelyard.planning.plain import PlainOption
 from steelyard.planning.serving import Replica, ServeOption, in_precision, milliseconds
 from steelyard.planning.training import TrainOption, words
@@ -22,7 +22,7 @@ BAR = 64
 """Characters of the memory of one device."""
 VOWELS = "AHLR"
 """First letters of cards that are spoken with a vowel: an L4, an RTX."""
-SHOWN = 3
+SHOWN, MOST_REFUSED = 3, 2
 """Alternatives without `-o wide`."""
 MICRO = 1_000_000
 
@@ -215,13 +215,13 @@ def others_lines(placement: AnyPlacement, chosen: AnyOption, *, wide: bool) -> I
 
 
 def telling(groups: list[OfferOptions[AnyOption]], chosen: AnyOption) -> list[OfferOptions[AnyOption]]:
-    """The few that say most: of those that looked cheaper the nearest, and of the dearer the cheapest."""
-    if isinstance(chosen, BatchOption):  # what its rows cost, nobody knows before all are weighed
-        return one_a_card(sorted(groups, key=lambda group: (UNKNOWN,) if group.best.refusal else group.best.preference))[:SHOWN]
-    cheaper = [group for group in groups if group.bound < chosen.preference[0]]
-    dearer = [group for group in groups if group.bound >= chosen.preference[0]]
-    few: list[OfferOptions[AnyOption]] = [*one_a_card(list(reversed(cheaper)))[:2]]
-    return [*few, *one_a_card(dearer)[: SHOWN - len(few)]]
+    """The few that say most: of those that looked cheaper and cannot be the nearest, and of those that can be the cheapest."""
+    weighed = [group for group in groups if group.bound <= chosen.preference[0] and group.offer.price]
+    refused = sorted((group for group in weighed if group.best.refusal), key=lambda group: distance(group.best))
+    possible = sorted((group for group in weighed if group.best.refusal is None), key=lambda group: order(group.best))
+    dearer = [group for group in groups if group.bound > chosen.preference[0] and group.offer.price]
+    few = one_a_card(refused)[:MOST_REFUSED]
+    return [*few, *one_a_card([*possible, *dearer])[: SHOWN - len(few)]]
 
 
 def one_a_card(groups: list[OfferOptions[AnyOption]]) -> list[OfferOptions[AnyOption]]:

@@ -219,7 +219,7 @@ def train_need(workload: Train, model: Architecture, data_tokens: int | None = N
     assumed: list[Assumption] = []
     if workload.sequence == "auto":
         sequence = min(ASSUMED_SEQUENCE, model.context)
-        assumed.append(Assumption(f"sequences of {sequence:,} tokens", f"sequence: {model.context}"))
+        assumed.append(Assumption(f"sequences of {sequence:,} tokens", f"sequence: {min(model.context, 2 * sequence)}"))
     else:
         sequence = workload.sequence
     if workload.batch == "auto":
@@ -276,8 +276,10 @@ def options_of(
     found: list[TrainOption] = []
     for nodes, per_node in counts:
         network = offer.instance.network_gbit_s if nodes > 1 else None
-        options = []
+        options: list[TrainOption] = []
         for layout in layouts(need, nodes * per_node, per_node):
+            if layout.tensor > 1 and any(option.fitting.unfit is None for option in options):
+                break  # tensor parallelism needs another model code: only where nothing else fits
             key = (card.name, layout, per_node, network)
             fitting = known.setdefault(key, Fitting(need, card, layout, per_node, network))
             options.append(TrainOption(fitting, offer, nodes))
