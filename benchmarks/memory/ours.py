@@ -12,7 +12,17 @@ from benchmarks.memory.judging import version
 from benchmarks.memory.peers import Prediction
 from benchmarks.memory.points import Point
 from steelyard.catalog.architecture import Architecture
-from steelyard.sizing.distributed import Checkpointing, Recipe, Sharding, Targets, TrainLayout, library_bytes, total, train_memory
+from steelyard.sizing.distributed import (
+    Checkpointing,
+    Recipe,
+    Sharding,
+    Targets,
+    TrainLayout,
+    fits,
+    library_bytes,
+    total,
+    train_memory,
+)
 from steelyard.sizing.serving import Engine, Quantization, impossible, serving_memory, usual_engine, weights_of
 
 QUANTIZATIONS: Mapping[str, Quantization] = MappingProxyType({name: name for name in get_args(Quantization)} | {"": "none", "w8a8": "fp8"})
@@ -42,8 +52,8 @@ def serving(point: Point, model: Architecture) -> Prediction:
                             kv_bits=8 if point.text("kv_dtype") == "fp8" else 16, engine=engine)  # fmt: skip
     request = memory.kv_of(model, point.count("max_model_len", model.context))
     outside = 0 if engine.graphs_inside else memory.parts["graphs"].likely
-    fits = memory.pool.likely >= request and outside <= (1 - engine.utilization) * usable * GIB
-    return Prediction(weights, memory.pool.likely / GIB, None, fits)
+    holds = memory.pool.likely >= request and outside <= (1 - engine.utilization) * usable * GIB
+    return Prediction(weights, memory.pool.likely / GIB, None, holds)
 
 
 def engine_of(point: Point, device_memory: int) -> Engine:
@@ -64,7 +74,7 @@ def training(point: Point, model: Architecture) -> Prediction | None:
     whole, usable = total(parts).likely / GIB, usable_gib(point)
     libraries = library_bytes(layout, "likely", layout.devices)
     beside = {"allocated": parts["runtime"].likely, "reserved": libraries}.get(point.text("measured"), 0) / GIB
-    return Prediction(parts["weights"].likely / GIB, None, whole - beside, None if usable is None else whole <= usable)
+    return Prediction(parts["weights"].likely / GIB, None, whole - beside, None if usable is None else fits(parts, round(usable * GIB)))
 
 
 def layout_of(point: Point) -> TrainLayout | None:

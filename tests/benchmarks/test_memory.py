@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.memory.__main__ import TOOLS, row_of
+from benchmarks.memory.frameworks import built
 from benchmarks.memory.judging import OURS, Row, errors, false_fits, false_refusals, figures, percentile_90, version
 from benchmarks.memory.ours import layout_of
 from benchmarks.memory.peers import Prediction, accelerate_serving, accelerate_training, planner_serving
 from benchmarks.memory.points import HERE, LARGE_SOURCE, Point, architecture, counts, key, read_points, side
-from steelyard.sizing.distributed import adapter_parameters
 
 SERVING, TRAINING = read_points("serving"), read_points("training")
 POINTS = SERVING + TRAINING
@@ -137,22 +137,24 @@ def test_a_version_is_read_where_one_is_stated(text: str, found: tuple[int, ...]
     assert version(served(version=text)) == found
 
 
-NOT_EXPRESSED = ({"recipe": "full", "precision": "bf16"}, {"checkpointing": "selective"}, {"checkpointing": ""}, {"micro_batch": ""})
+NOT_EXPRESSED = ({"checkpointing": "selective"}, {"checkpointing": ""}, {"micro_batch": ""})
 
 
 @pytest.mark.parametrize("changes", NOT_EXPRESSED)
 def test_a_setting_that_a_layout_cannot_express_is_not_compared(changes: dict[str, str]) -> None:
-    model = architecture(H100["as"])
-    assert layout_of(Point("training", 2, "judging", TRAINED), model) is not None
-    assert layout_of(Point("training", 2, "judging", TRAINED | changes), model) is None
+    assert layout_of(Point("training", 2, "judging", TRAINED)) is not None
+    assert layout_of(Point("training", 2, "judging", TRAINED | changes)) is None
 
 
-def test_adapters_elsewhere_than_on_queries_and_values_are_as_many_parameters_there() -> None:
-    """LoRA of rank 16 on all seven matrices of Llama 3.1 8B has 41,943,040 parameters."""
-    model = architecture(H100["as"])
-    layout = layout_of(Point("training", 2, "judging", TRAINED | {"lora_targets": "all"}), model)
-    assert layout is not None
-    assert adapter_parameters(model, layout.lora_rank) == pytest.approx(41_943_040, rel=0.01)
+def test_a_full_training_in_bf16_has_no_master_copy_and_mixed_precision_has() -> None:
+    layouts = [layout_of(Point("training", 2, "judging", TRAINED | {"recipe": "full", "precision": name})) for name in ("bf16", "mixed")]
+    assert [layout.framework.master for layout in layouts if layout] == [False, True]
+
+
+def test_a_framework_that_ties_no_head_builds_one() -> None:
+    tied = architecture("meta-llama/Llama-3.2-3B")
+    heads = [built(Point("training", 2, "judging", TRAINED | {"engine": name}), tied).parts["head"] for name in ("litgpt", "peft")]
+    assert heads == [tied.parts["embeddings"], 0]
 
 
 def test_each_tool_says_something_of_a_served_point_and_nothing_of_an_unknown_model() -> None:

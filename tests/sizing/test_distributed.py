@@ -15,6 +15,7 @@ from steelyard.sizing.distributed import (
     TrainLayout,
     adapter_parameters,
     checkpoint_bytes,
+    fits,
     impossible_training,
     largest_micro_batch,
     step_time,
@@ -22,7 +23,7 @@ from steelyard.sizing.distributed import (
     train_memory,
 )
 from steelyard.sizing.train_activations import CASES, attention_bytes, layer_bytes, saved_by
-from steelyard.sizing.train_layout import NF4_BITS, inner_width
+from steelyard.sizing.train_layout import NF4_BITS, NF4_PLAIN_BITS, Framework, inner_width
 from steelyard.sizing.training_time import attention_operations, operations
 
 GB, GIB = 10**9, 1024**3
@@ -31,6 +32,7 @@ NAMES = (
     "meta-llama/Llama-2-7b-hf", "meta-llama/Llama-3.1-8B", "meta-llama/Llama-3.1-70B", "Qwen/Qwen2.5-7B-Instruct", "Qwen/Qwen3-30B-A3B",
     "deepseek-ai/DeepSeek-V3", "google/gemma-2-9b-it", "microsoft/phi-4", "HuggingFaceTB/SmolLM2-135M-Instruct",
 )  # fmt: skip
+LOSSES: tuple[Any, ...] = ("chunked", "fused", "fp32", "held")
 ONE = TrainLayout(data=1, tensor=1, pipeline=1, sharding="ddp", checkpointing="none", micro_batch=1, sequence=1024, recipe="full")
 
 
@@ -54,6 +56,13 @@ def likely(one: Architecture, layout: TrainLayout) -> int:
 models = st.sampled_from(NAMES).map(model)
 
 
+frameworks = st.builds(
+    Framework, master=st.booleans(), autocast=st.booleans(), adapters_wide=st.booleans(), kernels=st.booleans(), foreach=st.booleans(),
+    loss=st.sampled_from(("fp32", "held", "fused", "chunked")), rest_wide=st.booleans(), double=st.booleans(),
+    head_quantized=st.booleans(), inputs_held=st.booleans(),
+)  # fmt: skip
+
+
 @st.composite
 def layouts(draw: Any, pipeline: int = 1) -> TrainLayout:
     return TrainLayout(
@@ -62,7 +71,8 @@ def layouts(draw: Any, pipeline: int = 1) -> TrainLayout:
         micro_batch=draw(st.integers(1, 32)), sequence=draw(st.integers(16, 8192)),
         recipe=draw(st.sampled_from(("pretrain", "full", "lora", "qlora"))), precision=draw(st.sampled_from(("bf16", "fp32"))),
         optimizer=draw(st.sampled_from(("adamw", "adamw8bit", "sgd", "adafactor"))), lora_rank=draw(st.integers(1, 64)),
-        sequence_parallel=draw(st.booleans()),
+        sequence_parallel=draw(st.booleans()), lora_targets=draw(st.sampled_from(("query,value", "attention", "mlp", "all"))),
+        accumulates=draw(st.booleans()), framework=draw(frameworks),
     )
 
 
@@ -174,23 +184,22 @@ def test_more_tokens_never_need_less(one: Architecture, layout: TrainLayout, tok
 @given(models, layouts())
 def test_each_stage_of_zero_holds_no_more_state_than_the_one_before(one: Architecture, layout: TrainLayout) -> None:
     shardings: tuple[Any, ...] = ("zero3", "zero2", "zero1", "ddp")
-    sizes = [state(one, replace(layout, sharding=sharding)) for sharding in shardings]
+    sizes = [state(one, replace(layout, sharding=sharding, accumulates=True)) for sharding in shardings]
     assert all(less <= more + 1 for less, more in pairwise(sizes))  # they round
 
 
 @settings(deadline=None, max_examples=40)
 @given(models, layouts())
 def test_more_devices_under_full_sharding_never_hold_more_state_each(one: Architecture, layout: TrainLayout) -> None:
-    few, many = replace(layout, sharding="zero3"), replace(layout, sharding="zero3", data=2 * layout.data)
+    few = replace(layout, sharding="zero3", accumulates=True)
+    many = replace(few, data=2 * layout.data)
     assert state(one, many) <= state(one, few)
 
 
 @settings(deadline=None, max_examples=60)
 @given(models, layouts())
-def test_checkpointing_never_keeps_more_activations(one: Architecture, layout: TrainLayout) -> None:
-    full, none = (train_memory(one, replace(layout, checkpointing=way))["activations"] for way in ("full", "none"))
-    assert full.likely <= none.likely
-    assert full.high <= none.high
+def test_checkpointing_never_needs_more(one: Architecture, layout: TrainLayout) -> None:
+    assert likely(one, replace(layout, checkpointing="full")) <= likely(one, replace(layout, checkpointing="none")) + 7  # parts round
 
 
 @settings(deadline=None, max_examples=40)
@@ -225,15 +234,15 @@ def test_no_step_is_faster_than_the_roofline(
 @given(models, layouts(), st.integers(4, 180))
 def test_the_largest_micro_batch_is_the_last_that_fits(one: Architecture, layout: TrainLayout, gib: int) -> None:
     most = largest_micro_batch(one, layout, gib * GIB)
-    assert likely(one, replace(layout, micro_batch=most + 1)) > gib * GIB
-    assert not most or likely(one, replace(layout, micro_batch=most)) <= gib * GIB
+    assert not fits(train_memory(one, replace(layout, micro_batch=most + 1)), gib * GIB)
+    assert not most or fits(train_memory(one, replace(layout, micro_batch=most)), gib * GIB)
 
 
 @settings(deadline=None, max_examples=40)
 @given(models, layouts(), st.integers(4, 180), st.sets(st.integers(1, 64)))
 def test_of_given_sizes_the_largest_that_fits_is_chosen(one: Architecture, layout: TrainLayout, gib: int, chosen: set[int]) -> None:
     sizes = sorted(chosen)
-    fitting = [size for size in sizes if likely(one, replace(layout, micro_batch=size)) <= gib * GIB]
+    fitting = [size for size in sizes if fits(train_memory(one, replace(layout, micro_batch=size)), gib * GIB)]
     assert largest_micro_batch(one, layout, gib * GIB, sizes) == (fitting[-1] if fitting else 0)
 
 
@@ -322,6 +331,63 @@ def test_a_checkpoint_has_fp32_weights_and_moments_of_what_is_trained() -> None:
     one = model("meta-llama/Llama-2-7b-hf")
     assert checkpoint_bytes(one, ONE) == 12 * one.parameters
     assert checkpoint_bytes(one, replace(ONE, recipe="lora")) == 12 * adapter_parameters(one, 8)
+
+
+def test_pure_16_bits_take_half_and_torchs_foreach_adamw_a_fifth_more_in_its_step() -> None:
+    """Mistral 7B on one A100 in fms-acceleration: 67.46 GiB with four and with eight sequences, five times its weights."""
+    one = model("mistralai/Mistral-7B-v0.1")
+    pure = replace(ONE, framework=Framework(master=False, foreach=True), accumulates=False, checkpointing="full")
+    parts = train_memory(one, pure)
+    assert parts["weights"].likely == pytest.approx(2 * one.parameters, abs=2)
+    assert sum(parts[name].likely for name in parts if name != "runtime") == pytest.approx(10 * one.parameters, abs=9)
+
+
+def test_gradients_are_there_beside_activations_only_where_they_are_accumulated() -> None:
+    one, long = model("meta-llama/Llama-2-7b-hf"), replace(ONE, micro_batch=32, sequence=4096)
+    assert train_memory(one, long)["gradients"].likely > 0
+    assert train_memory(one, replace(long, accumulates=False))["gradients"].likely == 0
+
+
+def test_adapters_on_all_matrices_are_as_many_as_peft_counts() -> None:
+    """LoRA of rank 16 on all seven matrices of Llama 3.1 8B has 41,943,040 parameters."""
+    assert adapter_parameters(model("meta-llama/Llama-3.1-8B"), 16, "all") == pytest.approx(41_943_040, rel=0.001)
+
+
+def test_four_bits_without_double_quantisation_take_four_and_a_half() -> None:
+    one, narrow = model("meta-llama/Llama-2-7b-hf"), Framework(rest_wide=False)
+    twice, once = (
+        train_memory(one, replace(ONE, recipe="qlora", framework=replace(narrow, double=double)))["weights"].likely
+        for double in (True, False)
+    )  # fmt: skip
+    matrices = one.parts["attention"] + one.parts["mlp"]
+    assert once - twice == pytest.approx((NF4_PLAIN_BITS - NF4_BITS) / 8 * matrices, rel=1e-6)
+
+
+@pytest.mark.parametrize("field", ["rest_wide", "inputs_held", "foreach"])
+def test_what_a_framework_holds_besides_costs_memory(field: str) -> None:
+    one, plain = model("meta-llama/Llama-2-7b-hf"), Framework(rest_wide=False)
+    more: Any = {field: True}
+    four = replace(ONE, recipe="full" if field == "foreach" else "qlora", sequence=64)
+    assert likely(one, replace(four, framework=replace(plain, **more))) > likely(one, replace(four, framework=plain))
+
+
+def test_a_loss_in_pieces_needs_less_than_one_over_fp32_logits() -> None:
+    one = model("meta-llama/Llama-3.1-8B")
+    sizes = [train_memory(one, replace(ONE, framework=Framework(loss=loss)))["logits"].likely for loss in LOSSES]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[-1] / 3
+
+
+def test_fsdp_on_a_frozen_model_gives_the_stream_back_only_at_the_end() -> None:
+    """Mistral 7B, LoRA on two A100 in fms-acceleration: 786 kB more for each token; 535 kB where all weights are trained."""
+    one, loss = model("mistralai/Mistral-7B-v0.1"), Framework(loss="fused", kernels=True)
+    few = replace(ONE, data=16, sharding="zero3", checkpointing="full", sequence=4096, micro_batch=8, framework=loss, accumulates=False)
+    grown = {
+        recipe: (likely(one, replace(few, recipe=recipe, micro_batch=16)) - likely(one, replace(few, recipe=recipe))) / (8 * 4096)
+        for recipe in ("lora", "full")
+    }  # fmt: skip
+    assert grown["lora"] / 1.03 == pytest.approx(786_600, rel=0.05)
+    assert grown["full"] / 1.03 == pytest.approx(534_500, rel=0.1)
 
 
 def test_nothing_fits_into_nothing() -> None:
