@@ -114,13 +114,13 @@ class StageBytes:
         """In the order of `sources`."""
         logits, buffers, gradients = self.logits * tokens, self.buffers, self.gradients
         held, one_layer = self.layers * tokens, tokens * self.layer.backward
-        activations, lingering, whole_layer = held * self.layer.kept, 0.0, one_layer + tokens * self.layer.kept
+        activations, whole_layer = held * self.layer.kept, one_layer + tokens * self.layer.kept
         if self.recomputes and held * self.layer.boundary + tokens * self.layer.kept < activations:
-            activations, one_layer, lingering = held * self.layer.boundary, whole_layer, held * self.layer.lingering
+            activations, one_layer = held * self.layer.boundary, whole_layer
         activations += max(0.0, one_layer - logits)
         buffers += 0.0 if self.lowest else max(0.0, self.layer_buffers - max(0.0, logits - one_layer))
         passing = activations + logits + buffers
-        later = max(lingering + whole_layer + self.layer_buffers + self.buffers, self.step_copy)
+        later = max(held * self.layer.lingering + whole_layer + self.layer_buffers + self.buffers, self.step_copy)
         if self.accumulates:
             buffers += 0.0 if self.lowest else max(0.0, later - passing)
         else:
