@@ -12,6 +12,8 @@ from steelyard.findings import Place
 from steelyard.runtime.dimensions import NanoGPTConfig
 from steelyard.runtime.nano_gpt import NanoGPT
 from steelyard.sizing import Figure, Layout, size
+from steelyard.sizing.distributed import train_memory
+from steelyard.sizing.train_layout import TrainLayout
 from steelyard.sizing.training import WORKER_CHOICES
 
 PLACE = Place("training.yaml", 2, 1)
@@ -175,3 +177,15 @@ def test_fine_tuning_needs_data(recipe: str) -> None:
 
 def test_a_sound_training_has_no_finding() -> None:
     assert rules(train(workers=2, batch=32)) == []
+
+
+def test_on_a_gpu_what_comes_and_goes_is_counted_as_plan_counts_it() -> None:
+    here = layouts(train(model=SMOLLM2_135M.name, recipe="full", data="pairs.jsonl", gpu=2, batch=8, sequence=512), SMOLLM2_135M)
+    on_gpu = next(layout for layout in here if layout.device == "gpu")
+    architecture = SMOLLM2_135M.architecture
+    assert architecture is not None
+    shared = TrainLayout(data=2, tensor=1, pipeline=1, sharding="ddp", checkpointing="none", micro_batch=4, sequence=512, recipe="full")
+    counted = train_memory(architecture, shared, 2)
+    for part in ("activations", "logits", "buffers", "runtime"):
+        assert on_gpu.memory[part] == counted[part]
+    assert on_gpu.memory["weights"].likely == 4 * 134_515_008

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from steelyard.catalog.architecture import Architecture, read_architecture
+from steelyard.catalog.known import known_models
+from steelyard.errors import NotFoundError
 from steelyard.runtime.dimensions import LORA_RANK, NanoGPTConfig
 
 
@@ -24,6 +29,17 @@ class ModelCard:
     adapter_parameters: int | None
     """Trainable parameters of a LoRA of rank 8 on the query and value projections."""
     source: str
+    config: Mapping[str, Any] | None = None
+    """Its own configuration, where it was read from a folder."""
+
+    @property
+    def architecture(self) -> Architecture | None:
+        """Its dimensions in full, of the catalogue or from its own configuration; None for a family that is not known."""
+        if self.name in known_models():
+            return known_models()[self.name].architecture()
+        with suppress(NotFoundError):
+            return read_architecture(self.name, self.config) if self.config else None
+        return None
 
 
 def nano_gpt(sequence: int) -> ModelCard:
@@ -52,6 +68,7 @@ def card_of_folder(folder: Path) -> ModelCard | None:
             name=folder.name, layers=int(config["num_hidden_layers"]), width=int(config["hidden_size"]),
             vocabulary=int(config["vocab_size"]), context=int(config["max_position_embeddings"]),
             parameters=count_parameters(folder), adapter_parameters=count_adapters(folder), source=str(folder / "config.json"),
+            config=config,
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -14,7 +14,7 @@ from steelyard.catalog.architecture import Architecture
 from steelyard.planning.interruptions import Expected, with_interruptions
 from steelyard.planning.offers import NodeOffer, asked, usable
 from steelyard.planning.option import UNKNOWN, Assumption, OfferOptions, Placement, Refusal, not_enough_nodes, place
-from steelyard.sizing.distributed import checkpoint_bytes, impossible_training, largest_micro_batch, total, train_memory
+from steelyard.sizing.distributed import CAREFUL, checkpoint_bytes, fits, impossible_training, largest_micro_batch, total, train_memory
 from steelyard.sizing.need import Figure
 from steelyard.sizing.train_layout import Checkpointing, Recipe, Sharding, TrainLayout
 from steelyard.sizing.training_time import operations, slowdown, step_time, utilisation
@@ -99,10 +99,11 @@ class Fitting:
             return Refusal("layout-impossible", self.impossible)
         if self.device_memory is None:
             return Refusal("memory-unknown", f"what CUDA offers of a {self.card.name} is not known")
-        short = total(self.memory).likely - self.device_memory
-        if short <= 0:
+        if fits(self.memory, self.device_memory):
             return None
-        size = f"{total(self.memory).likely / GIB:.1f} of {self.device_memory / GIB:.1f} GiB"
+        careful = round(CAREFUL * total(self.memory).likely)
+        short = careful - self.device_memory
+        size = f"{careful / GIB:.1f} of {self.device_memory / GIB:.1f} GiB"
         return Refusal("does-not-fit", f"does not fit: {size} per device with {words(self.layout)}", short)
 
     @cached_property

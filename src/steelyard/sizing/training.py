@@ -13,9 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from steelyard.blueprint import NANO_GPT, Train
+from steelyard.catalog.architecture import Architecture
 from steelyard.catalog.models import ModelCard, nano_gpt
 from steelyard.findings import Finding, Place
+from steelyard.sizing.distributed import train_memory
 from steelyard.sizing.need import Figure, Layout, Need
+from steelyard.sizing.train_layout import Recipe, TrainLayout
 
 MB = 1_000_000
 WORKER_RUNTIME = Figure(600 * MB, 850 * MB, 1_200 * MB, "resident memory of a worker that imported torch 2.15 and Ray 2.60, measured")
@@ -79,6 +82,8 @@ def layout(workload: Train, card: ModelCard | None, device: str, workers: int) -
     known = trained is not None and workload.recipe != "custom"
     if card and card.parameters and trained and known:
         parts = model_memory(card, card.parameters, trained, max(1, batch // workers), sequence, bf16) | parts
+        if device == "gpu" and workload.recipe in ("full", "lora") and (architecture := card.architecture):
+            parts |= passing_memory(architecture, workload.recipe, workers, max(1, batch // workers), sequence, bf16)
     return Layout(
         device="gpu" if device == "gpu" else "cpu", workers=workers, precision="bf16" if bf16 else "fp32", batch=batch, sequence=sequence,
         memory=parts, memory_known=known, disk=disk_need(trained, workload.checkpoint.keep) if known else None,
@@ -103,6 +108,14 @@ def model_memory(card: ModelCard, parameters: int, trained: int, batch: int, seq
         "optimizer": exactly(8 * trained, paper),
         "activations": within_half_and_twice(activations + logits, "arXiv 2205.05198, equation 1"),
     }
+
+
+def passing_memory(architecture: Architecture, recipe: Recipe, workers: int, batch: int, sequence: int, bf16: bool) -> dict[str, Figure]:
+    """What comes and goes on a GPU, and what CUDA takes, as `plan` counts them (sizing/distributed.py)."""
+    layout = TrainLayout(data=workers, tensor=1, pipeline=1, sharding="ddp", checkpointing="none", micro_batch=batch, sequence=sequence,
+                         recipe=recipe, precision="bf16" if bf16 else "fp32")  # fmt: skip
+    counted = train_memory(architecture, layout, workers)
+    return {part: counted[part] for part in ("activations", "logits", "buffers", "runtime") if part in counted}
 
 
 def exactly(size: int, source: str) -> Figure:
