@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from benchmarks.memory.__main__ import TOOLS, row_of
 from benchmarks.memory.frameworks import built
 from benchmarks.memory.judging import OURS, Row, errors, false_fits, false_refusals, figures, percentile_90, version
-from benchmarks.memory.ours import layout_of
+from benchmarks.memory.ours import layout_of, training
 from benchmarks.memory.peers import Prediction, accelerate_serving, accelerate_training, planner_serving
 from benchmarks.memory.points import HERE, LARGE_SOURCE, Point, architecture, counts, key, read_points, side
 
@@ -149,6 +149,13 @@ def test_a_setting_that_a_layout_cannot_express_is_not_compared(changes: dict[st
 def test_a_full_training_in_bf16_has_no_master_copy_and_mixed_precision_has() -> None:
     layouts = [layout_of(Point("training", 2, "judging", TRAINED | {"recipe": "full", "precision": name})) for name in ("bf16", "mixed")]
     assert [layout.framework.master for layout in layouts if layout] == [False, True]
+
+
+def test_a_run_whose_state_alone_is_larger_than_its_card_was_not_as_it_says() -> None:
+    full = TRAINED | {"recipe": "full", "measured": "allocated", "device_gib": "22"}
+    big, small = (Point("training", 2, "judging", full | {"as": name}) for name in ("meta-llama/Llama-3.2-3B", "meta-llama/Llama-3.2-1B"))
+    assert training(big, architecture(big.text("as"))) is None
+    assert training(small, architecture(small.text("as"))) is not None
 
 
 def test_a_framework_that_ties_no_head_builds_one() -> None:

@@ -96,6 +96,8 @@ class StageBytes:
     """There for the whole pass."""
     layer_buffers: float
     """While the gradients of a layer are computed."""
+    root: float
+    """At the end of the backward pass, when the layers are done."""
     step_copy: float
     """While the optimizer steps."""
     libraries: float
@@ -120,7 +122,8 @@ class StageBytes:
         activations += max(0.0, one_layer - logits)
         buffers += 0.0 if self.lowest else max(0.0, self.layer_buffers - max(0.0, logits - one_layer))
         passing = activations + logits + buffers
-        later = max(held * self.layer.lingering + whole_layer + self.layer_buffers + self.buffers, self.step_copy)
+        end = held * self.layer.lingering + max(whole_layer + self.layer_buffers, self.root) + self.buffers
+        later = max(end, self.step_copy)
         if self.accumulates:
             buffers += 0.0 if self.lowest else max(0.0, later - passing)
         else:
@@ -170,7 +173,8 @@ def stage_bytes(model: Architecture, layout: TrainLayout, stage: Stage, case: Ca
     return StageBytes(
         weights=weights_bytes(model, layout, stage, case), gradients=gradient_bytes(model, layout, stage),
         optimizer=optimizer_bytes(model, layout, stage), buffers=always, layer_buffers=layer,
-        step_copy=step_copy(model, layout, stage, case), libraries=library_bytes(layout, case, nodes_devices),
+        root=root_gradients(layout, stage, case), step_copy=step_copy(model, layout, stage, case),
+        libraries=library_bytes(layout, case, nodes_devices),
         layer=layer_bytes(model, layout, case), layers=stage.in_flight * stage.layers, logits=logits_bytes(model, layout, stage, case),
         recomputes=layout.checkpointing == "full", accumulates=layout.accumulates, fragmented=FRAGMENTED[case], lowest=case == "low",
     )  # fmt: skip
@@ -284,18 +288,22 @@ def buffer_bytes(model: Architecture, layout: TrainLayout, stage: Stage, case: C
 
 def gathered_bytes(layout: TrainLayout, stage: Stage, case: Case) -> tuple[float, float]:
     """FSDP: embedding and head, whole for the whole pass; the layer in use and the next one, whole; of what is trained also the layer's
-    gradients, before they are reduced."""
-    whole = 4 if layout.precision == "fp32" else nf4_bits(layout) / 8 if layout.recipe == "qlora" else 2
-    outer = (4 if layout.precision == "fp32" else 2) * stage.vocabulary
-    two = 2 * whole * stage.unit
+    gradients with the copy that is reduced, and the head's, which wait for the embedding's."""
+    computed = 4 if layout.precision == "fp32" else 2
+    outer = computed * stage.vocabulary
+    two = 2 * (nf4_bits(layout) / 8 if layout.recipe == "qlora" else computed) * stage.unit
     if layout.adapters_only:
         return (0.0 if case == "low" else outer), (2 * two if case == "high" else two)
-    width = trained_width(layout)
-    grown = (width + 4) * stage.unit
-    return {
-        "low": (0.0, two + width * stage.unit), "likely": (outer, two + grown),
-        "high": (outer + 2 * width * stage.vocabulary, 2 * two + grown),
-    }[case]
+    grown = (computed + trained_width(layout)) * stage.unit + computed * stage.head
+    return {"low": (0.0, two + computed * stage.unit), "likely": (outer, two + grown), "high": (outer, 2 * two + grown)}[case]
+
+
+def root_gradients(layout: TrainLayout, stage: Stage, case: Case) -> float:
+    """At the end of the backward pass: embedding and head are one unit of FSDP, whose gradients are whole, and once more in the copy that
+    is reduced."""
+    if layout.adapters_only or layout.data == 1 or layout.sharding != "zero3" or case == "low":
+        return 0.0
+    return ((4 if layout.precision == "fp32" else 2) + trained_width(layout)) * stage.vocabulary
 
 
 def library_bytes(layout: TrainLayout, case: Case, nodes_devices: int) -> float:
