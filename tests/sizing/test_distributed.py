@@ -18,6 +18,7 @@ from steelyard.sizing.distributed import (
     fits,
     impossible_training,
     largest_micro_batch,
+    likely_bytes,
     step_time,
     total,
     train_memory,
@@ -165,7 +166,7 @@ def test_a_pipeline_waits_for_its_first_and_last_micro_batches() -> None:
 def test_parts_sum_to_the_total_and_every_interval_is_in_order(one: Architecture, layout: TrainLayout) -> None:
     parts = train_memory(one, layout)
     assert set(parts) == {"weights", "gradients", "optimizer", "activations", "logits", "buffers", "runtime"}
-    assert total(parts).likely == sum(part.likely for part in parts.values())
+    assert total(parts).likely == sum(part.likely for part in parts.values()) == likely_bytes(one, layout)
     assert all(0 <= part.low <= part.likely <= part.high for part in parts.values())
     assert all(part.source for part in parts.values())
 
