@@ -38,7 +38,8 @@ from steelyard.sizing.training_time import step_time
 
 __all__ = [
     "Checkpointing", "Framework", "Loss", "Optimizer", "Recipe", "Sharding", "Targets", "TrainLayout", "adapter_parameters",
-    "checkpoint_bytes", "fits", "impossible_training", "largest_micro_batch", "library_bytes", "likely_bytes", "step_time", "total", "train_memory",
+    "checkpoint_bytes", "fits", "impossible_training", "largest_micro_batch", "library_bytes", "likely_bytes", "step_time", "total",
+    "train_memory",
 ]  # fmt: skip
 
 GIB = 1024**3
