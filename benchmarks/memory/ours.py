@@ -72,19 +72,9 @@ def training(point: Point, model: Architecture) -> Prediction | None:
         return None
     parts = train_memory(model, layout)
     whole, usable = total(parts).likely / GIB, usable_gib(point)
-    if contradicts_itself(point, model, layout, usable):
-        return None
     libraries = library_bytes(layout, "likely", layout.devices)
     beside = {"allocated": parts["runtime"].likely, "reserved": libraries}.get(point.text("measured"), 0) / GIB
     return Prediction(parts["weights"].likely / GIB, None, whole - beside, None if usable is None else fits(parts, round(usable * GIB)))
-
-
-def contradicts_itself(point: Point, model: Architecture, layout: TrainLayout, usable: float | None) -> bool:
-    """Whether a run that did fit cannot have been as it is described: weights, gradients and AdamW's two moments in 16 bits, the least
-    that training everything takes, are larger than its card."""
-    least = 8 * model.parameters / (layout.tensor * layout.pipeline * layout.shards("weights")) / GIB
-    everything = not layout.adapters_only and layout.optimizer == "adamw"
-    return everything and point.text("outcome") == "fit" and usable is not None and least > usable
 
 
 def layout_of(point: Point) -> TrainLayout | None:
