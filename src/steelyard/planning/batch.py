@@ -9,7 +9,7 @@ from functools import cached_property
 from steelyard.blueprint import Batch, Serve
 from steelyard.catalog.architecture import Architecture
 from steelyard.planning.offers import NodeOffer, asked
-from steelyard.planning.option import UNKNOWN, Assumption, OfferOptions, Placement, Refusal, not_enough_nodes, place
+from steelyard.planning.option import UNKNOWN, Assumption, OfferOptions, Placement, Refusal, not_enough_nodes, place, unavailable
 from steelyard.planning.serving import ASSUMED_OUTPUT, ASSUMED_PROMPT, Replica, ServeNeed, allowed, layouts, possible, serve_need
 from steelyard.sizing.need import Figure
 from steelyard.sizing.serving import Quantization, usual_engine
@@ -46,8 +46,8 @@ class BatchOption:
     def refusal(self) -> Refusal | None:
         if self.replica.unfit:
             return self.replica.unfit
-        if self.offer.price is None:
-            return Refusal("price-unknown", "price unknown")
+        if reason := unavailable(self.offer):
+            return reason
         if self.replica.speeds is None:
             return Refusal("speed-unknown", f"the speed of a {self.replica.card.name} is not known")
         return not_enough_nodes(self.offer, self.nodes)
@@ -122,7 +122,7 @@ def place_batch(need: BatchNeed, offers: Sequence[NodeOffer]) -> Placement[Batch
     groups = []
     for offer in offers:
         wanted = asked(need.workload.gpu, offer.card) if offer.card else None
-        if offer.card is None or wanted is None or not any(allowed(wanted, devices) for devices in possible(offer.devices)):
+        if offer.card is None or wanted is None or not any(allowed(wanted, devices) for devices in possible(wanted, offer.devices)):
             continue
         replicas = layouts(need.serve, offer, offer.card, wanted, known)
         options = [BatchOption(need, replica, offer) for replica in replicas]

@@ -29,6 +29,8 @@ class NodeOffer:
     purchase: Purchase
     price: Price | None
     """None is unknown: such an offer is listed and never chosen."""
+    never: str = ""
+    """Why it is not chosen whatever it costs."""
 
     @property
     def name(self) -> str:
@@ -76,12 +78,14 @@ def node_offers(
     """
     offers = []
     for one in instances:
-        if one.arch != "amd64" or one.never_chosen not in ("", PRICE_UNKNOWN) or not permitted(one, allowed):
+        never = "" if one.never_chosen == PRICE_UNKNOWN else one.never_chosen
+        foreign = bool(one.accelerator_name) and (one.accelerator is None or (one.accelerator_count or 0) < 1)
+        if one.arch != "amd64" or foreign or not permitted(one, allowed):
             continue
         if one.region is not None:
-            offers.append(NodeOffer(one, one.region, "on-demand", prices.of(one.name, one.region, "on-demand")))
+            offers.append(NodeOffer(one, one.region, "on-demand", prices.of(one.name, one.region, "on-demand"), never))
         else:
-            offers += [NodeOffer(one, region, purchase, prices.of(one.name, region, purchase)) for purchase in purchases]
+            offers += [NodeOffer(one, region, purchase, prices.of(one.name, region, purchase), never) for purchase in purchases]
     return tuple(offers)
 
 

@@ -9,13 +9,17 @@ from typing import Generic, Protocol, TypeVar
 
 from steelyard.blueprint import Workload
 from steelyard.planning.offers import NodeOffer
+from steelyard.units import format_bytes
 
 HOURS_PER_MONTH = 730
 NEAREST_FIRST = (
-    "price-unknown", "interruption-unknown", "too-many-replicas", "not-enough-nodes", "over-max-price", "deadline-missed", "slo-missed",
-    "does-not-fit", "node-too-small", "layout-impossible", "speed-unknown", "memory-unknown",
+    "too-many-replicas", "not-enough-nodes", "over-max-price", "deadline-missed", "slo-missed", "price-unknown", "interruption-unknown",
+    "never-chosen", "does-not-fit", "node-too-small", "layout-impossible", "speed-unknown", "memory-unknown",
 )  # fmt: skip
-"""Reasons against an option, from the one that is nearest to being taken: of several refusals, the first is told."""
+"""Reasons against an option, from the one that a person can most easily change: of several refusals, the first is told."""
+KEPT = 0.1
+"""Share of a node's memory that the system, the kubelet and its daemons keep: assumed; EKS reserves 255 MiB and 11 MiB a pod."""
+MANY = 10**6
 UNKNOWN = float("inf")
 """Where a price is not known, in what is compared: it never wins."""
 
@@ -103,6 +107,33 @@ class Placement(Generic[AnyOption]):
     def others(self) -> tuple[OfferOptions[AnyOption], ...]:
         """All but the chosen one's."""
         return tuple(one for one in self.weighed if self.chosen is None or one.offer is not self.chosen.offer)
+
+
+def workers_on(offer: NodeOffer, workload: Workload, *, cpus: float | None = None, memory: int | None = None) -> int:
+    """Workers that the host of one node carries, by the cores and the memory that the workload asks for each, or else `cpus`, `memory`."""
+    cpus, memory = workload.cpu or cpus, workload.memory or memory
+    by_cpus = int((offer.instance.cpus or 0) // cpus) if cpus else MANY
+    return min(by_cpus, int((offer.instance.memory or 0) * (1 - KEPT) // memory) if memory else MANY)
+
+
+def too_small(offer: NodeOffer, workload: Workload, *, cpus: float | None = None, memory: int | None = None) -> Refusal:
+    """A host that cannot carry even one worker."""
+    cpus, memory = workload.cpu or cpus, workload.memory or memory
+    asked = " and ".join(part for part in (f"{cpus:g} CPUs" if cpus else "", format_bytes(memory) if memory else "") if part)
+    has = f"{offer.instance.cpus or 0} CPUs and {format_bytes(offer.instance.memory)}"
+    short = max(0, (memory or 0) - (offer.instance.memory or 0)) + round(max(0.0, (cpus or 0) - (offer.instance.cpus or 0)) * 2**30)
+    return Refusal("node-too-small", f"{asked} are asked for, and a node has {has}", short)
+
+
+def unavailable(offer: NodeOffer) -> Refusal | None:
+    """Why an offer cannot be chosen by anybody; of spot, without knowing how often it is taken away, nothing can be promised."""
+    if offer.never:
+        return Refusal("never-chosen", offer.never)
+    if offer.price is None:
+        return Refusal("price-unknown", "price unknown")
+    if offer.purchase == "spot" and offer.price.interruption is None:
+        return Refusal("interruption-unknown", "how often it is interrupted is unknown")
+    return None
 
 
 def not_enough_nodes(offer: NodeOffer, nodes: int) -> Refusal | None:

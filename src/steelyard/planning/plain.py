@@ -9,12 +9,21 @@ from math import ceil
 
 from steelyard.blueprint import Device, Notebook, Rag, Train, Workload
 from steelyard.planning.offers import NodeOffer, asked
-from steelyard.planning.option import UNKNOWN, Assumption, OfferOptions, Placement, Refusal, not_enough_nodes, place
+from steelyard.planning.option import (
+    UNKNOWN,
+    Assumption,
+    OfferOptions,
+    Placement,
+    Refusal,
+    not_enough_nodes,
+    place,
+    too_small,
+    unavailable,
+    workers_on,
+)  # fmt: skip
 from steelyard.units import format_bytes
 
 GIB = 1024**3
-KEPT = 0.1
-"""Share of a node's memory that the system, the kubelet and its daemons keep: assumed; EKS reserves 255 MiB and 11 MiB a pod."""
 ASSUMED_CPUS = {"Notebook": 4.0, "Train": 4.0, "Rag": 4.0}
 ASSUMED_MEMORY = {"Notebook": 16 * GIB, "Train": 16 * GIB, "Rag": 12 * GIB}
 
@@ -51,9 +60,8 @@ class PlainOption:
     @cached_property
     def per_node(self) -> int:
         """Workers that one node holds, by its cores, its memory and its devices."""
-        instance = self.offer.instance
-        counts = [int((instance.cpus or 0) // self.need.cpus), int((instance.memory or 0) * (1 - KEPT) // self.need.memory)]
-        return min(counts + ([self.offer.devices // self.each] if self.each else []))
+        by_host = workers_on(self.offer, self.need.workload, cpus=self.need.cpus, memory=self.need.memory)
+        return min(by_host, self.offer.devices // self.each) if self.each else by_host
 
     @property
     def nodes(self) -> int:
@@ -62,11 +70,9 @@ class PlainOption:
     @cached_property
     def refusal(self) -> Refusal | None:
         if self.per_node < 1:
-            instance = self.offer.instance
-            return Refusal("node-too-small", f"{self.need.cpus:g} CPUs and {format_bytes(self.need.memory)} are asked for, "
-                                             f"and a node has {instance.cpus or 0} and {format_bytes(instance.memory)}")  # fmt: skip
-        if self.offer.price is None:
-            return Refusal("price-unknown", "price unknown")
+            return too_small(self.offer, self.need.workload, cpus=self.need.cpus, memory=self.need.memory)
+        if reason := unavailable(self.offer):
+            return reason
         return not_enough_nodes(self.offer, self.nodes)
 
     @property
@@ -77,7 +83,7 @@ class PlainOption:
     @property
     def bound(self) -> float:
         each = self.offer.price_micro_hour
-        return UNKNOWN if each is None else each
+        return UNKNOWN if each is None or self.offer.never else each
 
     @property
     def preference(self) -> tuple[float, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from math import ceil
 
 from steelyard.blueprint import Device, Platform, Serve
@@ -12,7 +12,18 @@ from steelyard.catalog.accelerators import Accelerator
 from steelyard.catalog.architecture import Architecture
 from steelyard.catalog.storage import Storage, storages
 from steelyard.planning.offers import NodeOffer, asked, usable
-from steelyard.planning.option import UNKNOWN, Assumption, OfferOptions, Placement, Refusal, not_enough_nodes, place
+from steelyard.planning.option import (
+    UNKNOWN,
+    Assumption,
+    OfferOptions,
+    Placement,
+    Refusal,
+    not_enough_nodes,
+    place,
+    too_small,
+    unavailable,
+    workers_on,
+)  # fmt: skip
 from steelyard.sizing.capacity import Answer, Capacity, Likely, Load, answer_at, capacity
 from steelyard.sizing.loading import loading
 from steelyard.sizing.need import Figure
@@ -20,6 +31,8 @@ from steelyard.sizing.serving import GIB, Quantization, ServingMemory, impossibl
 from steelyard.sizing.speed import ReplicaSpeed, serving_speeds
 
 TENSOR = (1, 2, 4, 8)
+FP8_WEIGHTS_ONLY = ("Ampere",)
+"""Architectures without FP8 units on which vLLM keeps weights in FP8 and multiplies in 16 bits (its documentation of FP8)."""
 WHOLE_NODE = 8
 """Devices of the nodes that share a model among them: tensors within a node, stages over nodes, as vLLM's documentation of
 distributed serving advises. Smaller nodes are not joined."""
@@ -49,6 +62,8 @@ class ServeNeed:
     """Requests a second in the busiest hour."""
     load: Load
     quantizations: tuple[Quantization, ...]
+    native: Quantization | None
+    """The format that the model is published in, where that is not 16 bits."""
     weights_from: Storage
     weights_tib: float | None
     """Size of that file system, where it matters."""
@@ -77,8 +92,8 @@ class Replica:
     @cached_property
     def impossible(self) -> str:
         """Why the layout cannot be, or nothing."""
-        if self.quantization == "fp8" and "fp8" not in self.card.tflops:
-            return f"a {self.card.name} has no FP8"
+        if self.quantization == "fp8" and "fp8" not in self.card.tflops and self.card.architecture not in FP8_WEIGHTS_ONLY:
+            return f"no FP8 on {self.card.name}"
         if self.pipeline > self.need.model.layers:
             return f"{self.need.model.layers} layers cannot be shared by {self.pipeline} stages"
         return impossible(self.need.model, self.tensor, self.quantization)
@@ -156,8 +171,10 @@ class ServeOption:
     def refusal(self) -> Refusal | None:
         if self.replica.unfit:
             return self.replica.unfit
-        if self.offer.price is None:
-            return Refusal("price-unknown", "price unknown")
+        if self.per_node < 1:
+            return too_small(self.offer, self.need.workload)
+        if reason := unavailable(self.offer):
+            return reason
         if self.replica.refusal:
             return self.replica.refusal
         most = self.need.workload.replicas.high
@@ -182,7 +199,13 @@ class ServeOption:
     def nodes_for(self, replicas: int) -> int:
         if self.replica.pipeline > 1:
             return replicas * self.replica.pipeline
-        return ceil(replicas / (self.offer.devices // self.replica.tensor))
+        return ceil(replicas / max(1, self.per_node))
+
+    @cached_property
+    def per_node(self) -> int:
+        """Replicas that one node holds, by its devices and by the host's cores and memory, where these are asked for."""
+        by_devices = max(1, self.offer.devices // self.replica.tensor)
+        return min(by_devices, workers_on(self.offer, self.need.workload))
 
     @property
     def nodes(self) -> int:
@@ -205,7 +228,7 @@ class ServeOption:
     @cached_property
     def bound(self) -> float:
         each = self.offer.price_micro_hour
-        if each is None or self.replica.unfit:
+        if each is None or self.offer.never or self.replica.unfit:
             return UNKNOWN
         return each * self.replica.devices / self.offer.devices if self.shared else each * self.nodes_for(1)
 
@@ -223,6 +246,8 @@ class ServeOption:
         """Microseconds of each phase from an empty node to the first request."""
         assert self.replica.memory is not None  # noqa: S101  (only asked of what fits)
         weights = self.replica.memory.parts["weights"].likely * self.replica.tensor  # stages are on nodes of their own
+        if self.replica.quantization == "fp8" and self.need.native is None:
+            weights *= 2  # what is read is the published copy in 16 bits
         return loading(weights, self.offer.instance, self.need.weights_from, self.need.weights_tib)
 
     @cached_property
@@ -237,34 +262,50 @@ class ServeOption:
 def serve_need(workload: Serve, model: Architecture, native: Quantization | None = None, platform: Platform | None = None) -> ServeNeed:
     """What `workload` asks for. `native`: the format that the model is published in, where that is not 16 bits."""
     assumed: list[Assumption] = []
-    traffic, slo = workload.traffic, workload.slo
-    prompt, output = (traffic.prompt, traffic.output) if traffic else (None, None)
+    prompt, output = lengths(workload, assumed)
+    context = context_of(workload, model, prompt + output, assumed)
+    if workload.traffic is None or workload.traffic.prompt is None:
+        prompt, output = shortened(prompt, output, context)
+    load = load_of(workload, prompt, output, assumed)
+    storage, tib, said = storage_of_models(platform)
+    if not said:
+        assumed.append(Assumption(f"weights from {storage.title}", "a Platform with storage: {models: {s3: s3://acme-models}}"))
+    rate = float(workload.traffic.rate) if workload.traffic else ASSUMED_RATE
+    peak = rate * float(workload.traffic.peak if workload.traffic else 1)
+    return ServeNeed(workload, model, context, rate, peak, load, formats(workload, native), native, storage, tib, tuple(assumed))
+
+
+def lengths(workload: Serve, assumed: list[Assumption]) -> tuple[int, int]:
+    """Tokens of a prompt and of its answer, as written, else assumed."""
+    traffic = workload.traffic
+    prompt, output = (traffic.prompt or ASSUMED_PROMPT, traffic.output or ASSUMED_OUTPUT) if traffic else (ASSUMED_PROMPT, ASSUMED_OUTPUT)
     if traffic is None:
-        assumed.append(Assumption(f"{ASSUMED_RATE:g} request a second, {ASSUMED_PROMPT:,} tokens in and {ASSUMED_OUTPUT} out",
+        assumed.append(Assumption(f"{ASSUMED_RATE:g} request a second, {prompt:,} tokens in and {output:,} out",
                                   "traffic: {rate: 4/s, prompt: 1200, output: 300, peak: 3x}"))
-    elif prompt is None or output is None:
-        taken = f"{prompt or ASSUMED_PROMPT:,} tokens in and {output or ASSUMED_OUTPUT:,} out"
-        assumed.append(Assumption(taken, "traffic: {prompt: 1200, output: 300}"))
-    prompt, output = prompt or ASSUMED_PROMPT, output or ASSUMED_OUTPUT
-    if workload.context == "auto":
-        context = min(model.context, max(ASSUMED_CONTEXT, 2 * (prompt + output)))
-        own = context == model.context
-        taken = f"context {context:,} tokens" + (", all that the model can read" if own else "")
-        assumed.append(Assumption(taken, f"context: {context // 2 if own else model.context}"))
-    else:
-        context = workload.context
-    prompt, output = shortened(prompt, output, context) if traffic is None or traffic.prompt is None else (prompt, output)
+    elif traffic.prompt is None or traffic.output is None:
+        assumed.append(Assumption(f"{prompt:,} tokens in and {output:,} out", "traffic: {prompt: 1200, output: 300}"))
+    return prompt, output
+
+
+def context_of(workload: Serve, model: Architecture, tokens: int, assumed: list[Assumption]) -> int:
+    """The longest request, as written, else enough for two usual ones."""
+    if workload.context != "auto":
+        return workload.context
+    context = min(model.context, max(ASSUMED_CONTEXT, 2 * tokens))
+    own = context == model.context
+    taken = f"context {context:,} tokens" + (", all that the model can read" if own else "")
+    assumed.append(Assumption(taken, f"context: {context // 2 if own else model.context}"))
+    return context
+
+
+def load_of(workload: Serve, prompt: int, output: int, assumed: list[Assumption]) -> Load:
+    """The SLO, as written, else assumed."""
+    slo = workload.slo
     if slo is None:
         assumed.append(Assumption("TTFT 2 s and TPOT 100 ms for 95% of the requests", "slo: {ttft: 800ms, tpot: 60ms, percentile: 95}"))
-        load = Load(prompt, output, ASSUMED_TTFT, ASSUMED_TPOT, ASSUMED_PERCENTILE)
-    else:
-        ttft, tpot = (None if limit is None else round(limit.total_seconds() * MICRO) for limit in (slo.ttft, slo.tpot))
-        load = Load(prompt, output, ttft, tpot, slo.percentile)
-    rate = float(traffic.rate) if traffic else ASSUMED_RATE
-    storage, tib, said = storage_of_models(platform)
-    assumed += [] if said else [Assumption(f"weights from {storage.title}", "a Platform with storage: {models: {s3: s3://acme-models}}")]
-    peak = rate * float(traffic.peak if traffic else 1)
-    return ServeNeed(workload, model, context, rate, peak, load, formats(workload, native), storage, tib, tuple(assumed))
+        return Load(prompt, output, ASSUMED_TTFT, ASSUMED_TPOT, ASSUMED_PERCENTILE)
+    ttft, tpot = (None if limit is None else round(limit.total_seconds() * MICRO) for limit in (slo.ttft, slo.tpot))
+    return Load(prompt, output, ttft, tpot, slo.percentile)
 
 
 def storage_of_models(platform: Platform | None) -> tuple[Storage, float | None, bool]:
@@ -295,7 +336,7 @@ def place_serve(need: ServeNeed, offers: Sequence[NodeOffer], *, shared: bool = 
     options = []
     for offer in offers:
         wanted = asked(need.workload.gpu, offer.card) if offer.card else None
-        if offer.card is None or wanted is None or not any(allowed(wanted, tensor) for tensor in possible(offer.devices)):
+        if offer.card is None or wanted is None or not any(allowed(wanted, devices) for devices in possible(wanted, offer.devices)):
             continue
         least = UNKNOWN if offer.price_micro_hour is None else offer.price_micro_hour / (offer.devices if shared else 1)
         options.append(OfferOptions(offer, least, partial(options_of, need, offer, offer.card, wanted, shared, known)))
@@ -330,7 +371,7 @@ def layouts(
 
     found = []
     for quantization in need.quantizations:
-        within = [replica(tensor, 1, quantization) for tensor in TENSOR if tensor <= offer.devices and allowed(wanted, tensor)]
+        within = [replica(tensor, 1, quantization) for tensor in tensors(wanted, offer.devices)]
         found += within
         if offer.devices == WHOLE_NODE and not any(one.unfit is None for one in within):
             over = [replica(WHOLE_NODE, stages, quantization) for stages in PIPELINE if allowed(wanted, WHOLE_NODE * stages)]
@@ -338,11 +379,15 @@ def layouts(
     return found
 
 
-@cache
-def possible(devices: int) -> tuple[int, ...]:
+def tensors(wanted: Device, devices: int) -> list[int]:
+    """Devices within a node that a replica may have: as written, else usual numbers."""
+    usual = range(wanted.count.low, wanted.count.high + 1) if wanted.counted else TENSOR
+    return [count for count in usual if count <= devices]
+
+
+def possible(wanted: Device, devices: int) -> list[int]:
     """Devices that a replica may have on nodes of so many: some of a node, or those of several whole nodes."""
-    within = tuple(tensor for tensor in TENSOR if tensor <= devices)
-    return within + tuple(WHOLE_NODE * stages for stages in PIPELINE) if devices == WHOLE_NODE else within
+    return tensors(wanted, devices) + ([WHOLE_NODE * stages for stages in PIPELINE] if devices == WHOLE_NODE else [])
 
 
 def allowed(wanted: Device, devices: int) -> bool:

@@ -13,7 +13,18 @@ from steelyard.catalog.accelerators import Accelerator
 from steelyard.catalog.architecture import Architecture
 from steelyard.planning.interruptions import Expected, with_interruptions
 from steelyard.planning.offers import NodeOffer, asked, usable
-from steelyard.planning.option import UNKNOWN, Assumption, OfferOptions, Placement, Refusal, not_enough_nodes, place
+from steelyard.planning.option import (
+    UNKNOWN,
+    Assumption,
+    OfferOptions,
+    Placement,
+    Refusal,
+    not_enough_nodes,
+    place,
+    too_small,
+    unavailable,
+    workers_on,
+)  # fmt: skip
 from steelyard.sizing.distributed import CAREFUL, checkpoint_bytes, fits, impossible_training, largest_micro_batch, total, train_memory
 from steelyard.sizing.need import Figure
 from steelyard.sizing.train_layout import Checkpointing, Recipe, Sharding, TrainLayout
@@ -132,10 +143,10 @@ class TrainOption:
     def refusal(self) -> Refusal | None:
         if self.fitting.unfit:
             return self.fitting.unfit
-        if self.offer.price is None:
-            return Refusal("price-unknown", "price unknown")
-        if self.offer.purchase == "spot" and self.offer.price.interruption is None:
-            return Refusal("interruption-unknown", "how often it is interrupted is unknown")
+        if workers_on(self.offer, self.need.workload) < min(self.devices, self.fitting.per_node):
+            return too_small(self.offer, self.need.workload)
+        if reason := unavailable(self.offer):
+            return reason
         if self.fitting.step is None:
             return Refusal("speed-unknown", f"the speed of a {self.fitting.card.name} is not known")
         return not_enough_nodes(self.offer, self.nodes) or too_long(self) or too_dear(self)
@@ -261,7 +272,7 @@ def place_train(need: TrainNeed, offers: Sequence[NodeOffer], most_devices: int 
 def bound(need: TrainNeed, offer: NodeOffer, card: Accelerator) -> float:
     """What the arithmetic alone costs at the likely utilisation of the card, however many nodes share it: no option costs less."""
     kind = "bf16" if "bf16" in card.tflops else "fp16"
-    if offer.price_micro_hour is None or kind not in card.tflops:
+    if offer.price_micro_hour is None or offer.never or kind not in card.tflops:
         return UNKNOWN
     layout = next(layouts(need, 1, 1))
     rate = card.tflops[kind] * 1e12 * utilisation(card).likely * slowdown(layout, "likely")
