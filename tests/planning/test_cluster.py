@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from steelyard.blueprint import Blueprint, Platform, Serve, Team, Workload
+from steelyard.blueprint import Blueprint, Notebook, Platform, Serve, Team, Workload
 from steelyard.catalog.instances import instance_types
-from steelyard.catalog.prices import shipped_prices
+from steelyard.catalog.nodes import read_nodes
+from steelyard.catalog.prices import listed_prices, shipped_prices
 from steelyard.planning.cluster import ClusterPlan, Market, ModelFacts, plan_cluster
 from tests.planning.made import LLAMA_8B, LLAMA_70B, architecture, train
 
@@ -73,6 +74,24 @@ def test_a_type_that_no_usable_zone_has_is_not_weighed() -> None:
     blueprint = Blueprint(Platform(name="p", zones=("us-east-1a",), instances=("g6", "g5")), (), (served("chat", gpu="L4"),))
     plan = plan_cluster(blueprint, {"chat": ModelFacts(architecture())}, Market(instance_types(), shipped_prices(), zones=zones))
     assert "g6.xlarge" not in {group.offer.name for placement in plan.placements for group in placement.weighed}
+
+
+def test_own_nodes_are_given_out_once() -> None:
+    nodes, _ = read_nodes("name,gpu,gpu_count,cpus,memory,usd_hour,count\nrack,L40S,1,32,256GiB,0.10,1\n", "nodes.csv")
+    market = Market((*instance_types(), *nodes), shipped_prices().with_rows(listed_prices(nodes)))
+    workloads = (served("a"), served("b"), Notebook(name="ana", gpu="L40S"))
+    plan = plan_cluster(Blueprint(None, (), workloads), {name: ModelFacts(architecture()) for name in ("a", "b")}, market)
+    assert sum(group.count for group in plan.nodes if group.offer.name == "rack") == 1
+    assert plan.feasible
+    alone = plan_cluster(Blueprint(Platform(name="p", instances=("nodes.csv",)), (), (*workloads[:2], served("c", LLAMA_70B))),
+                         {name: ModelFacts(architecture()) for name in ("a", "b", "c")}, Market(nodes, listed_prices(nodes)))  # fmt: skip
+    assert not alone.feasible
+
+
+def test_of_alternatives_the_first_that_can_be_had_is_taken() -> None:
+    plan = planned(served("chat", LLAMA_70B, gpu=["L4:1", "A100:80GB:2", "H200:8"], quantization="none"))
+    assert [group.offer.card.name for group in plan.nodes if group.offer.card] == ["A100-80GB"]
+    assert any("A100:80GB:2, since nothing" in one.taken for one in plan.placements[0].assumed)
 
 
 def test_a_region_without_prices_is_refused_with_the_reason() -> None:

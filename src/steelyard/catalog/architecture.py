@@ -114,8 +114,10 @@ NAMES: Mapping[str, Mapping[str, str]] = MappingProxyType({
 
 
 def read_architecture(name: str, config: Config) -> Architecture:
-    """The architecture that `config` describes. Raises NotFoundError for a family that is not known, and for fields that are missing."""
-    config = config.get("text_config") or config
+    """The architecture that `config` describes. Raises NotFoundError for a family that is not known, and for fields that are missing
+    or beyond `LIMITS`."""
+    inner = config.get("text_config")
+    config = inner if inner and isinstance(inner, Mapping) else config
     family = FAMILIES.get(str(config.get("model_type")))
     if family is None:
         raise unknown(name, config)
@@ -140,6 +142,17 @@ UNDERSTOOD = frozenset({
     "kv_lora_rank", "q_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim", "type_vocab_size", "architectures",
 })
 
+LIMITS: Mapping[str, tuple[int, int, int]] = MappingProxyType({
+    "num_hidden_layers": (1, 1_000, 32), "hidden_size": (1, 131_072, 4096), "vocab_size": (1, 10_000_000, 128_256),
+    "num_attention_heads": (1, 4_096, 32), "num_key_value_heads": (0, 4_096, 8), "num_kv_heads": (0, 4_096, 8),
+    "head_dim": (0, 65_536, 128), "intermediate_size": (1, 4_194_304, 14_336), "max_position_embeddings": (1, 1_000_000_000, 131_072),
+    "sliding_window": (0, 1_000_000_000, 4_096), "n_routed_experts": (0, 10_000, 256), "num_local_experts": (0, 10_000, 8),
+    "num_experts": (0, 10_000, 128),
+})  # fmt: skip
+"""The least and the most of a field, and an example. Of each size the most is eight times and more what any published model has."""
+MOST = 1_000_000
+"""Of any other number."""
+
 
 class _Reader:
     """One configuration being read."""
@@ -152,33 +165,59 @@ class _Reader:
         self.heads = self.number("num_attention_heads")
         self.kv_heads = self._kv_heads()
         self.head_dim = self._head_dim()
-        self.experts = next((int(config[field]) for field in ("n_routed_experts", "num_local_experts", "num_experts")
-                             if config.get(field)), 0)  # fmt: skip
+        self.experts = next((count for field in ("n_routed_experts", "num_local_experts", "num_experts")
+                             if (count := self.optional(field))), 0)  # fmt: skip
+        self.chosen = self.optional("num_experts_per_tok") or self.optional("experts_per_token")
+        self._agree()
 
     def number(self, field: str) -> int:
         named = NAMES.get(self.kind, {}).get(field, field)
         value = self.config.get(named)
+        least, most, example = LIMITS.get(named, (0, MOST, 32))
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise NotFoundError(f"{self.name}: its configuration has no number `{named}`", next_step=f'"{named}": 32')
+            raise self.wrong(f"its configuration has no number `{named}`", named, example)
+        if value < least:
+            raise self.wrong(f"`{named}` is {value}: it must be at least {least}", named, example)
+        if value > most:
+            raise self.wrong(f"`{named}` is {value:,}: more than {most:,}, which no model comes near", named, example)
         return value
+
+    def optional(self, field: str) -> int:
+        """A number that may be missing, null or false: 0 then."""
+        return self.number(field) if self.config.get(NAMES.get(self.kind, {}).get(field, field)) else 0
+
+    def wrong(self, what: str, field: str, example: int) -> NotFoundError:
+        return NotFoundError(f"{self.name}: {what}", next_step=f'"{field}": {example}')
+
+    def _agree(self) -> None:
+        """Raises NotFoundError where two numbers cannot both be right."""
+        if self._latent() is None and self.heads % self.kv_heads:
+            near = min((count for count in range(1, self.heads + 1) if self.heads % count == 0), key=lambda count: abs(count - self.kv_heads))
+            field = NAMES.get(self.kind, {}).get("num_key_value_heads", "num_key_value_heads")
+            raise self.wrong(f"{self.heads} attention heads cannot be shared equally by {self.kv_heads} KV heads", field, near)
+        if self.head_dim == 0:
+            raise self.wrong(f"{self.heads} attention heads are more than `hidden_size` {self.width}", "num_attention_heads", 1)
+        if self.chosen > self.experts > 0:
+            field = "num_experts_per_tok" if self.config.get("num_experts_per_tok") else "experts_per_token"
+            raise self.wrong(f"a token cannot choose {self.chosen} of {self.experts} experts", field, self.experts)
+        if self._dense_layers() > self.layers:
+            raise self.wrong(f"`first_k_dense_replace` is more than its {self.layers} layers", "first_k_dense_replace", self.layers)
 
     def _head_dim(self) -> int:
         if self._latent() is not None:
             return self.number("qk_nope_head_dim") + self.number("qk_rope_head_dim")
-        return int(self.config.get("head_dim") or self.width // self.heads)
+        return self.optional("head_dim") or self.width // self.heads
 
     def _kv_heads(self) -> int:
         if self.kind == "falcon" and not self.config.get("new_decoder_architecture"):
             return 1 if self.config.get("multi_query") else self.heads
-        field = NAMES.get(self.kind, {}).get("num_key_value_heads", "num_key_value_heads")
-        return int(self.config.get(field) or self.heads)
+        return self.optional("num_key_value_heads") or self.heads
 
     def architecture(self) -> Architecture:
         dense, routed = self._dense_layers(), 0
         expert = self._expert()
         if self.experts:
             routed = self.layers - dense
-        chosen = int(self.config.get("num_experts_per_tok") or self.config.get("experts_per_token") or 0)
         parts = {
             "embeddings": self._embeddings(),
             "attention": self.layers * self._attention(),
@@ -187,12 +226,12 @@ class _Reader:
             "norms": self._norms(),
             "head": self._head(),
         }
-        active = sum(parts.values()) - routed * (self.experts - chosen) * expert
+        active = sum(parts.values()) - routed * (self.experts - self.chosen) * expert
         return Architecture(
             name=self.name, family=self.kind, layers=self.layers, width=self.width, vocabulary=self.number("vocab_size"),
             context=self.number("max_position_embeddings"), heads=self.heads, kv_heads=self.kv_heads, head_dim=self.head_dim,
             windows=self._windows(), latent=self._latent(), parts=MappingProxyType(parts), active=active,
-            experts=self.experts, experts_per_token=chosen,
+            experts=self.experts, experts_per_token=self.chosen,
         )
 
     # Parameters ------------------------------------------------------------------------------------------------------
@@ -217,25 +256,25 @@ class _Reader:
     def _latent_attention(self) -> int:
         """Of one layer: the projections down to the latents, their norms, and the projections up (arXiv 2405.04434, section 2.1)."""
         rank, rope, nope, value = (self.number(field) for field in ("kv_lora_rank", "qk_rope_head_dim", "qk_nope_head_dim", "v_head_dim"))
-        head, query_rank = nope + rope, self.config.get("q_lora_rank")
+        head, query_rank = nope + rope, self.optional("q_lora_rank")
         queries = self.heads * head
-        query = self.width * queries if not query_rank else int(query_rank) * (self.width + 1 + queries)
+        query = self.width * queries if not query_rank else query_rank * (self.width + 1 + queries)
         keys = self.width * (rank + rope) + rank + rank * self.heads * (nope + value)
         return query + keys + self.heads * value * self.width
 
     def _latent(self) -> int | None:
-        rank = self.config.get("kv_lora_rank")
-        return int(rank) + self.number("qk_rope_head_dim") if rank else None
+        rank = self.optional("kv_lora_rank")
+        return rank + self.number("qk_rope_head_dim") if rank else None
 
     def _dense_layers(self) -> int:
-        return int(self.config.get("first_k_dense_replace") or 0) if self.experts else self.layers
+        return self.optional("first_k_dense_replace") if self.experts else self.layers
 
     def _mlp(self, inner: int) -> int:
         count = (3 if self.family.gated else 2) * self.width * inner
         return count + (inner + self.width) * (self.family.mlp_bias or bool(self.config.get("mlp_bias")))
 
     def _expert(self) -> int:
-        inner = int(self.config.get("moe_intermediate_size") or self.config.get("intermediate_size") or 0)
+        inner = self.optional("moe_intermediate_size") or self.optional("intermediate_size")
         return 3 * self.width * inner + (2 * inner + self.width) * self.family.sinks
 
     def _router(self) -> int:
@@ -244,8 +283,7 @@ class _Reader:
 
     def _shared(self) -> int:
         """Experts of one layer that every token passes through."""
-        count = int(self.config.get("n_shared_experts") or 0)
-        return 3 * self.width * count * int(self.config.get("moe_intermediate_size") or 0)
+        return 3 * self.width * self.optional("n_shared_experts") * self.optional("moe_intermediate_size")
 
     def _norms(self) -> int:
         """Of all layers, and the last one (an encoder has it before its layers, over the embeddings)."""
@@ -266,8 +304,8 @@ class _Reader:
 
     def _windows(self) -> tuple[int | None, ...]:
         """What the configuration lists, else what the family does."""
-        size = self.config.get("sliding_window")
-        if not isinstance(size, int) or self.config.get("use_sliding_window") is False:
+        size = self.optional("sliding_window")
+        if not size or self.config.get("use_sliding_window") is False:
             return (None,) * self.layers
         listed = self.config.get("layer_types")
         if isinstance(listed, Sequence) and len(listed) == self.layers:
@@ -275,5 +313,5 @@ class _Reader:
         return tuple(size if self._slides(layer) else None for layer in range(self.layers))
 
     def _slides(self, layer: int) -> bool:
-        every = int(self.config.get("sliding_window_pattern") or 6)
+        every = self.optional("sliding_window_pattern") or 6
         return {"none": False, "all": True, "alternate": layer % 2 == 0, "five-of-six": (layer + 1) % every != 0}[self.family.window]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from steelyard.blueprint import Batch, Blueprint, Notebook, Rag, Serve, Train, Workload
+from steelyard.blueprint import Batch, Blueprint, Device, Gpu, Notebook, Rag, Serve, Train, Workload
 from steelyard.catalog.architecture import Architecture
 from steelyard.catalog.instances import InstanceType
 from steelyard.catalog.prices import PriceList, Purchase
@@ -13,7 +14,8 @@ from steelyard.findings import Finding
 from steelyard.planning.advice import AnyOption, AnyPlacement, refused, remarks
 from steelyard.planning.batch import BatchOption, batch_need, place_batch
 from steelyard.planning.offers import NodeOffer, node_offers
-from steelyard.planning.option import Placement
+from steelyard.planning.option import AnyOption as Chosen
+from steelyard.planning.option import Assumption, Placement
 from steelyard.planning.plain import PlainOption, place_plain, plain_need
 from steelyard.planning.serving import ServeOption, place_serve, serve_need
 from steelyard.planning.sharing import Item, Rentable, share
@@ -23,6 +25,8 @@ from steelyard.units import format_money
 
 SHARED_OFFERS = 6
 """Offers that are considered for each workload that shares nodes: its cheapest."""
+AnyWorkload = TypeVar("AnyWorkload", bound=Workload)
+
 REGION = "us-east-1"
 """Where a blueprint without a Platform goes."""
 
@@ -93,19 +97,19 @@ def plan_cluster(blueprint: Blueprint, models: Mapping[str, ModelFacts], market:
     planner = _Planner(blueprint, models, market)
     serves = [planner.serve(one) for one in blueprint.workloads if isinstance(one, Serve) and one.name in models]
     serves, nodes, bound = settled(serves, blueprint)
-    single: list[Placement[TrainOption] | Placement[BatchOption] | Placement[PlainOption]] = []
+    planner.take(nodes)
+    by_name: dict[str, AnyPlacement] = {one.workload.name: one for one in serves}
     for workload in blueprint.workloads:
-        if isinstance(workload, Train) and workload.name in models:
-            single.append(planner.train(workload))
-        elif isinstance(workload, Batch) and workload.name in models:
-            single.append(planner.batch(workload))
-        elif says_itself(workload):
-            single.append(planner.plain(workload))
-    nodes += [alone(one.chosen, one.workload.name) for one in single if one.chosen]
-    by_name: dict[str, AnyPlacement] = {one.workload.name: one for one in (*serves, *single)}
+        if workload.name in by_name or not (workload.name in models or says_itself(workload)):
+            continue
+        placement = planner.again(workload)
+        by_name[workload.name] = placement
+        if placement.chosen:
+            nodes.append(alone(placement.chosen, workload.name))
+            planner.take(nodes[-1:])
     placements = tuple(by_name[one.name] for one in blueprint.workloads if one.name in by_name)
     findings = [finding for placement in placements for finding in planner.findings(placement)]
-    findings += [*quota_findings(nodes, market.quotas), *over_limits(blueprint, nodes)]
+    findings += [*quota_findings(nodes, market.quotas), *given_out_twice(nodes), *over_limits(blueprint, nodes)]
     return ClusterPlan(blueprint, planner.region, placements, tuple(nodes), tuple(findings), bound)
 
 
@@ -117,6 +121,8 @@ class _Planner:
         self.region = blueprint.platform.region if blueprint.platform else REGION
         serves = [one for one in blueprint.workloads if isinstance(one, Serve) and one.name in models]
         self.pools = [pool(one, blueprint) for one in serves]
+        self.taken: dict[str, int] = {}
+        """Of one's own nodes, how many are given out, by type."""
 
     def offers(self, workload: Workload) -> tuple[NodeOffer, ...]:
         """What this workload may be placed on. A server is not put on nodes that may be taken away, unless that is what was asked."""
@@ -124,8 +130,27 @@ class _Planner:
         written = {platform.spot if platform else "auto", workload.spot}
         spot = "only" in written or ("never" not in written and isinstance(workload, Train))
         purchases: tuple[Purchase, ...] = ("spot",) if "only" in written else ("on-demand", "spot") if spot else ("on-demand",)
-        instances = [one for one in self.market.instances if self.offered(one)]
+        instances = [self.left_of(one) for one in self.market.instances if self.offered(one)]
         return node_offers(instances, self.market.prices, self.region, platform.instances if platform else (), purchases)
+
+    def left_of(self, one: InstanceType) -> InstanceType:
+        """The type with as many nodes as nobody has yet."""
+        taken = self.taken.get(one.name, 0)
+        return one if one.nodes is None or not taken else replace(one, nodes=one.nodes - taken)
+
+    def take(self, nodes: Sequence[NodeGroup]) -> None:
+        """Count the nodes of one's own that are given out."""
+        for group in nodes:
+            if group.offer.most is not None:
+                self.taken[group.offer.name] = self.taken.get(group.offer.name, 0) + group.count_at_peak
+
+    def liked(self, workload: AnyWorkload, place: Callable[[AnyWorkload], Placement[Chosen]]) -> Placement[Chosen]:
+        """With alternatives in `gpu`, the first that can be had; else what spoke against all of them."""
+        for device in workload.gpu.alternatives if len(workload.gpu.alternatives) > 1 else ():
+            found = place(workload.model_copy(update={"gpu": Gpu((device,))}))
+            if found.chosen is not None:
+                return replace(found, workload=workload, assumed=(*found.assumed, *liking(workload, device)))
+        return place(workload)
 
     def offered(self, one: InstanceType) -> bool:
         """Whether a zone that may be used has this type; where nobody asked AWS, yes."""
@@ -135,21 +160,33 @@ class _Planner:
         return any(not wanted or zone in wanted for zone in zones.get(one.name, ()))
 
     def serve(self, workload: Serve) -> Placement[ServeOption]:
+        return self.liked(workload, self.serve_on)
+
+    def train(self, workload: Train) -> Placement[TrainOption]:
+        return self.liked(workload, self.train_on)
+
+    def batch(self, workload: Batch) -> Placement[BatchOption]:
+        return self.liked(workload, self.batch_on)
+
+    def plain(self, workload: Workload) -> Placement[PlainOption]:
+        return self.liked(workload, self.plain_on)
+
+    def serve_on(self, workload: Serve) -> Placement[ServeOption]:
         facts = self.models[workload.name]
         shared = self.pools.count(pool(workload, self.blueprint)) > 1
         need = serve_need(workload, facts.architecture, facts.native, self.blueprint.platform)
         return place_serve(need, self.offers(workload), shared=shared)
 
-    def train(self, workload: Train) -> Placement[TrainOption]:
+    def train_on(self, workload: Train) -> Placement[TrainOption]:
         facts, platform = self.models[workload.name], self.blueprint.platform
         need = train_need(workload, facts.architecture, facts.data_tokens)
         return place_train(need, self.offers(workload), platform.limits.gpu if platform else None)
 
-    def batch(self, workload: Batch) -> Placement[BatchOption]:
+    def batch_on(self, workload: Batch) -> Placement[BatchOption]:
         facts = self.models[workload.name]
         return place_batch(batch_need(workload, facts.architecture, facts.native), self.offers(workload))
 
-    def plain(self, workload: Workload) -> Placement[PlainOption]:
+    def plain_on(self, workload: Workload) -> Placement[PlainOption]:
         return place_plain(plain_need(workload), self.offers(workload))
 
     def again(self, workload: Workload) -> AnyPlacement:
@@ -170,6 +207,12 @@ class _Planner:
 def says_itself(workload: Workload) -> bool:
     """Whether a workload's own fields are all that is known of what it needs."""
     return isinstance(workload, Notebook | Rag) or (isinstance(workload, Train) and workload.script is not None)
+
+
+def liking(workload: Workload, device: Device) -> tuple[Assumption, ...]:
+    """That a later alternative was taken, if it was."""
+    first = workload.gpu.alternatives[0]
+    return () if device == first else (Assumption(f"{device}, since nothing that may be rented carries it on {first}", f"gpu: {first}"),)
 
 
 def pool(workload: Workload, blueprint: Blueprint) -> str:
@@ -213,7 +256,7 @@ def shared_nodes(placements: Sequence[Placement[ServeOption]]) -> tuple[list[Pla
     ways = {one.workload.name: ways_of(one) for one in placements}
     offers = {str(option.offer): option.offer for options in ways.values() for option in options.values()}
     found = share([Item(name, {key: option.devices for key, option in options.items()}) for name, options in ways.items()],
-                  {key: Rentable(offer.price_micro_hour or 0, offer.devices) for key, offer in offers.items()})  # fmt: skip
+                  {key: Rentable(offer.price_micro_hour or 0, offer.devices, offer.most) for key, offer in offers.items()})  # fmt: skip
     placed = [replace(one, chosen=ways[one.workload.name][found.where[one.workload.name]]) for one in placements]
     groups = []
     for key, count in found.nodes.items():
@@ -229,7 +272,8 @@ def ways_of(placement: Placement[ServeOption]) -> dict[str, ServeOption]:
     assert chosen is not None  # noqa: S101  (only asked of what was placed)
     found = {str(chosen.offer): chosen}
     for one in placement.weighed:
-        if len(found) == SHARED_OFFERS or one.bound > (chosen.price_micro_hour or 0):
+        scarce = all(option.offer.most is not None for option in found.values())
+        if len(found) == SHARED_OFFERS or (one.bound > (chosen.price_micro_hour or 0) and not scarce):
             break
         if one.best.refusal is None and one.best.replica.pipeline == 1:
             found[str(one.offer)] = one.best
@@ -252,6 +296,20 @@ def quota_findings(nodes: Sequence[NodeGroup], quotas: Mapping[str, float]) -> l
             found.append(Finding(rule="over-quota", severity="error", object=code, next_step=step,
                                  message=f"the plan needs {cpus} vCPUs of the quota {code}, and you have {quotas[code]:g}"))  # fmt: skip
     return found
+
+
+def given_out_twice(nodes: Sequence[NodeGroup]) -> list[Finding]:
+    """One's own nodes of which more are needed than there are."""
+    needed: dict[str, int] = {}
+    there: dict[str, int] = {}
+    for group in nodes:
+        if group.offer.most is not None:
+            name = group.offer.name
+            needed[name] = needed.get(name, 0) + group.count_at_peak
+            there[name] = max(there.get(name, 0), group.offer.most)
+    return [Finding(rule="not-enough-nodes", severity="error", object=name, next_step="fewer replicas, or rented nodes beside them",
+                    message=f"the plan needs {count} x {name}, and there are {there[name]}")
+            for name, count in needed.items() if count > there[name]]  # fmt: skip
 
 
 def over_limits(blueprint: Blueprint, nodes: Sequence[NodeGroup]) -> list[Finding]:

@@ -31,6 +31,8 @@ class Rentable:
 
     price: int
     devices: int
+    most: int | None = None
+    """How many nodes there are; None: as many as are wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +84,20 @@ def solve(
     for option, value in options.items():
         model.setOptionValue(option, value)
     places = [{offer: model.addIntegral(lb=0, ub=size) for offer in kind} for kind, size in zip(ways, sizes, strict=True)]
-    nodes = {offer: model.addIntegral(lb=0) for offer in used}
+    nodes = {offer: model.addIntegral(lb=0, ub=highspy.kHighsInf if offers[offer].most is None else offers[offer].most) for offer in used}
     for kind, size in zip(places, sizes, strict=True):
         model.addConstr(sum(kind.values()) == size)
     for offer in used:
         taken = sum(way[offer] * kind[offer] for way, kind in zip(ways, places, strict=True) if offer in way)
         model.addConstr(taken <= offers[offer].devices * nodes[offer])
     model.minimize(sum(offers[offer].price / 1e6 * count for offer, count in nodes.items()))
+    if model.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+        return [cheapest(kind, size, offers) for kind, size in zip(ways, sizes, strict=True)], 0.0
     values = model.getSolution().col_value
     counts = [{offer: round(values[variable.index]) for offer, variable in kind.items()} for kind in places]
     return counts, model.getInfo().mip_dual_bound * 1e6
+
+
+def cheapest(ways: Mapping[str, int], size: int, offers: Mapping[str, Rentable]) -> dict[str, int]:
+    """All items of a kind where their devices cost least: when the search found nothing, or there are too few nodes for all."""
+    return {min(ways, key=lambda offer: (ways[offer] * offers[offer].price / offers[offer].devices, offer)): size}
