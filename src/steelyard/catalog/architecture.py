@@ -149,7 +149,7 @@ LIMITS: Mapping[str, tuple[int, int, int]] = MappingProxyType({
     "sliding_window": (0, 1_000_000_000, 4_096), "n_routed_experts": (0, 10_000, 256), "num_local_experts": (0, 10_000, 8),
     "num_experts": (0, 10_000, 128),
 })  # fmt: skip
-"""The least and the most of a field, and an example. Of each size the most is eight times and more what any published model has."""
+"""The least and the most of a field, and an example. The most is about eight times what any published model has, or more."""
 MOST = 1_000_000
 """Of any other number."""
 
@@ -192,7 +192,8 @@ class _Reader:
     def _agree(self) -> None:
         """Raises NotFoundError where two numbers cannot both be right."""
         if self._latent() is None and self.heads % self.kv_heads:
-            near = min((count for count in range(1, self.heads + 1) if self.heads % count == 0), key=lambda count: abs(count - self.kv_heads))
+            possible = [count for count in range(1, self.heads + 1) if self.heads % count == 0]
+            near = min(possible, key=lambda count: abs(count - self.kv_heads))
             field = NAMES.get(self.kind, {}).get("num_key_value_heads", "num_key_value_heads")
             raise self.wrong(f"{self.heads} attention heads cannot be shared equally by {self.kv_heads} KV heads", field, near)
         if self.head_dim == 0:

@@ -53,16 +53,18 @@ def published_format(config: Mapping[str, Any]) -> Understood:
     """
     text = config.get("text_config")
     stated = config.get("quantization_config") or (text.get("quantization_config") if isinstance(text, Mapping) else None)
-    if not stated:
-        return None, ""
-    if not isinstance(stated, Mapping):
-        return None, "its quantization_config is no object"
-    method = str(stated.get("quant_method")).lower()
+    if isinstance(stated, Mapping):
+        return of_method(str(stated.get("quant_method")).lower(), stated) if stated else (None, "")
+    return None, "its quantization_config is no object" if stated else ""
+
+
+def of_method(method: str, stated: Mapping[str, Any]) -> Understood:
+    """By `quant_method`. Older configurations of AWQ say `w_bit` and `q_group_size`."""
     match method:
         case "fp8" | "mxfp4":
             return method, ""
         case "awq" | "gptq":
-            bits, group = (stated.get(new, stated.get(old, usual)) for new, old, usual in (("bits", "w_bit", 4), ("group_size", "q_group_size", GROUP)))
+            bits, group = stated.get("bits", stated.get("w_bit", 4)), stated.get("group_size", stated.get("q_group_size"))
             return four_bits(method, group) if bits == 4 else (None, f"quant_method {method} with {bits} bits")
         case "modelopt" | "modelopt_fp4" | "nvfp4":
             return of_modelopt(method, stated)

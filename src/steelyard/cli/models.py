@@ -38,22 +38,24 @@ COLUMNS = (
     Column("WIDTH", "width", wide=True, right=True), Column("HEADS", "heads", wide=True, right=True),
     Column("KV HEADS", "kv_heads", wide=True, right=True), Column("HEAD DIM", "head_dim", wide=True, right=True),
     Column("EXPERTS", "experts", wide=True, right=True), Column("FAMILY", "family", wide=True),
+    Column("PUBLISHED", "published_format", wide=True), Column("AS PUBLISHED", "published_bytes", format_bytes, wide=True, right=True),
 )  # fmt: skip
 
 
 On = Annotated[str | None, typer.Option("--on", help="Weigh it on GPUs, served by vLLM: H100, A100:80GB:8.", show_default=False)]
 Context = Annotated[int | None, typer.Option("--context", min=1, help="Tokens of a request; with --on.", show_default="4096")]
-Weights = Annotated[Quantization, typer.Option("--quantization", help="How the weights are compressed; with --on.")]
+Weights = Annotated[Quantization | None, typer.Option("--quantization", help="How the weights are compressed; with --on.",
+                                                      show_default="as published")]  # fmt: skip
 
 
 def models(
-    name: Name = None, on: On = None, context: Context = None, quantization: Weights = "none",
+    name: Name = None, on: On = None, context: Context = None, quantization: Weights = None,
     output: OutputOption = Format.table,
 ) -> None:
     """List the models of the catalogue, or show one: its parameters by part, what its KV cache takes, and how it fits on GPUs.
 
-    A model that is not in the catalogue is read from its own config.json. Without --on, bytes are for BF16, two for each element.
-    With --on, exit status 1 says that it does not fit.
+    A model that is not in the catalogue is read from its own config.json. Without --on, bytes are for BF16, two for each element, and
+    of the weights also for the format that they are published in. With --on, exit status 1 says that it does not fit.
 
     Examples:
       steelyard models
@@ -69,7 +71,7 @@ def models(
         return
     page = verbs.model(name)
     if on:
-        weigh(page, verbs.fit(page.architecture, on, context, quantization), output)
+        weigh(page, verbs.fit(page.architecture, on, context, quantization or page.native or "none"), output)
         return
     if output in (Format.json, Format.yaml):
         show_data(record(page), output)
@@ -88,7 +90,13 @@ def record(page: verbs.ModelPage) -> dict[str, Any]:
         "layers": one.layers, "width": one.width, "heads": one.heads, "kv_heads": one.kv_heads, "head_dim": one.head_dim,
         "vocabulary": one.vocabulary, "experts": one.experts, "experts_per_token": one.experts_per_token,
         "windows": list(one.windows), "parts": dict(one.parts), "source": page.source,
+        "published_format": published_format(page), "published_bytes": page.published_bytes(), "published_unread": page.unread or None,
     }
+
+
+def published_format(page: verbs.ModelPage) -> str | None:
+    """`none` is 16 bits, as for `--quantization`; None where it is not understood."""
+    return page.native or (None if page.unread else "none")
 
 
 def page_lines(page: verbs.ModelPage) -> Iterator[str]:
@@ -99,7 +107,7 @@ def page_lines(page: verbs.ModelPage) -> Iterator[str]:
     heads = f"{one.heads} heads of {one.head_dim}, {shared} ({one.attention})"
     yield f"{one.layers} layers of width {one.width}   {heads}   vocabulary {one.vocabulary:,}   context {one.context:,}"
     yield ""
-    yield f"weights     {format_bytes(BYTES * one.parameters)} in BF16"
+    yield f"weights     {format_bytes(BYTES * one.parameters)} in BF16{as_published(page)}"
     largest = max(one.parts.values())
     for part, count in one.parts.items():
         if count:
@@ -113,7 +121,21 @@ def page_lines(page: verbs.ModelPage) -> Iterator[str]:
         for tokens in dict.fromkeys((1, min(1024, one.context), min(8192, one.context), one.context)):
             yield f"  {tokens:>9,} tokens {format_bytes(BYTES * one.kv_elements(tokens)):>10}"
     yield ""
+    if page.unread:
+        yield unread_line(page)
     yield f"source      {page.source}"
+
+
+def as_published(page: verbs.ModelPage) -> str:
+    """The weights in the format that they are published in, where that is not 16 bits."""
+    size = page.published_bytes()
+    return "" if page.native is None or size is None else f", {format_bytes(size)} as published in {page.native.upper()}"
+
+
+def unread_line(page: verbs.ModelPage) -> str:
+    """What of the published format is not understood."""
+    instead = "" if page.native else "; weighed in 16 bits unless --quantization says otherwise"
+    return f"not read    the format of its weights: {page.unread}{instead}"
 
 
 def weigh(page: verbs.ModelPage, fit: verbs.Fit, output: Format) -> None:
@@ -131,6 +153,7 @@ def fit_record(page: verbs.ModelPage, fit: verbs.Fit) -> dict[str, Any]:
     memory = fit.memory
     return {
         "name": page.architecture.name, "gpu": fit.accelerator.name, "devices": fit.devices, "quantization": fit.quantization,
+        "published_format": published_format(page), "published_unread": page.unread or None,
         "device_memory": memory.device_memory, "parts": {part: asdict(figure) for part, figure in memory.parts.items()},
         "kv_pool": asdict(memory.pool), "kv_bytes_per_token": memory.kv_per_token, "context": fit.context,
         "requests": asdict(fit.requests), "longest_context": fit.longest, "fits": fit.fits,
@@ -141,8 +164,9 @@ def fit_lines(page: verbs.ModelPage, fit: verbs.Fit) -> Iterator[str]:
     """The fit for people: the memory of one device by part, and what the rest of it holds."""
     memory, one = fit.memory, page.architecture
     shared = f", shared by {fit.devices} devices" if fit.devices > 1 else ""
-    weights = "in 16 bits" if fit.quantization == "none" else f"in {fit.quantization.upper()}"
-    yield f"{one.name} on {fit.devices} x {fit.accelerator.name}{shared}   weights {weights}"
+    yield f"{one.name} on {fit.devices} x {fit.accelerator.name}{shared}   weights {weights_told(page, fit.quantization)}"
+    if page.unread:
+        yield unread_line(page)
     yield ""
     rows = [*memory.parts.items(), *([("KV cache", memory.pool)] if memory.pool.likely > 0 else [])]
     for part, figure in rows:
@@ -159,6 +183,14 @@ def fit_lines(page: verbs.ModelPage, fit: verbs.Fit) -> Iterator[str]:
     yield f"context     {fit.longest:,} tokens at most in one request" + (", the model's own limit" if fit.longest == one.context else "")
     elsewhere = "" if fit.accelerator.name == MEASURED_ON else f", not validated on {fit.accelerator.name}"
     yield f"source      {memory.parts['activations'].source}{elsewhere}; weights from the {memory.parts['weights'].source}"
+
+
+def weights_told(page: verbs.ModelPage, quantization: Quantization) -> str:
+    """The format that is weighed, and the published one where that has fewer than 16 bits."""
+    if page.native == quantization:
+        return f"published in {quantization.upper()}"
+    weighed = "in 16 bits" if quantization == "none" else f"in {quantization.upper()}"
+    return weighed + (f", published in {page.native.upper()}" if page.native else "")
 
 
 def gib(size: int) -> str:

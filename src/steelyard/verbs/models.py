@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from steelyard.blueprint.devices import parse_device
 from steelyard.catalog.accelerators import Accelerator, accelerators
 from steelyard.catalog.architecture import Architecture, read_architecture
-from steelyard.catalog.known import known_models
+from steelyard.catalog.known import known_models, published_format
 from steelyard.errors import InfeasibleError, NotFoundError
 from steelyard.findings import Finding
 from steelyard.planning.offers import matches
 from steelyard.sizing.need import Figure
-from steelyard.sizing.serving import GIB, Quantization, ServingMemory, impossible, serving_memory
+from steelyard.sizing.serving import GIB, MATRIX_BITS, Quantization, ServingMemory, impossible, serving_memory
 
 DEFAULT_CONTEXT = 4096
 """Tokens of a request where nobody says otherwise."""
@@ -24,15 +25,28 @@ DEFAULT_CONTEXT = 4096
 
 @dataclass(frozen=True, slots=True)
 class ModelPage:
-    """A model's architecture, and where it is from."""
+    """A model's architecture, the format of its weights as published, and where both are from."""
 
     architecture: Architecture
     source: str
+    native: Quantization | None = None
+    """Of fewer than 16 bits; None for 16 bits, and where the format is not understood."""
+    unread: str = ""
+    """What of the format is not understood, or not counted as it is; empty where all is."""
+
+    def published_bytes(self) -> int | None:
+        """Of all weights as published: matrices in its format, embeddings, head and norms in 16 bits. None where it is not understood."""
+        if self.native is None and self.unread:
+            return None
+        native, parts = self.native or "none", self.architecture.parts
+        compressed = ("experts",) if native == "mxfp4" else ("attention", "mlp", "experts")  # the rest of gpt-oss has 16 bits
+        bits = sum(count * (MATRIX_BITS[native] if part in compressed else 16) for part, count in parts.items())
+        return round(bits / 8)
 
 
 def models() -> tuple[ModelPage, ...]:
     """Every model of the catalogue, by name."""
-    return tuple(ModelPage(model.architecture(), model.source) for _name, model in sorted(known_models().items()))
+    return tuple(page_of(model.architecture(), model.config, model.source) for _name, model in sorted(known_models().items()))
 
 
 def model(name: str) -> ModelPage:
@@ -46,7 +60,13 @@ def model(name: str) -> ModelPage:
         near = found or nearest(name, tuple(known))
         raise NotFoundError(f"no model {name} in the catalogue" + (f"; near: {', '.join(near)}" if near else ""),
                             next_step=f"steelyard models {near[0]}" if near else "steelyard models")
-    return ModelPage(known[found[0]].architecture(), known[found[0]].source)
+    one = known[found[0]]
+    return page_of(one.architecture(), one.config, one.source)
+
+
+def page_of(architecture: Architecture, config: Mapping[str, Any], source: str) -> ModelPage:
+    native, unread = published_format(config)
+    return ModelPage(architecture, source, native, unread)
 
 
 def nearest(name: str, known: Sequence[str]) -> tuple[str, ...]:
@@ -68,7 +88,7 @@ def read(file: Path) -> ModelPage:
         raise NotFoundError(f"{file} is not JSON: {error}", next_step=f"python -m json.tool {file}") from error
     if not isinstance(config, dict):
         raise NotFoundError(f"{file} is not a configuration: it holds no object", next_step='{"model_type": "llama", ...}')
-    return ModelPage(read_architecture(str(file), config), str(file))
+    return page_of(read_architecture(str(file), config), config, str(file))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +120,9 @@ def fit(architecture: Architecture, on: str, context: int | None = None, quantiz
         raise NotFoundError(f"{architecture.name} is an encoder: it has no KV cache to weigh", next_step="steelyard models")
     if card.usable_gib is None:
         raise NotFoundError(f"what CUDA offers of a {card.name} is not known", next_step=f"steelyard gpus {card.name}")
-    if why := impossible(architecture, devices):
-        possible = max(count for count in range(1, devices + 1) if not impossible(architecture, count))
+    if why := impossible(architecture, devices, quantization):
+        fewer = range(1, min(devices, architecture.heads) + 1)
+        possible = max(count for count in fewer if not impossible(architecture, count, quantization))
         raise InfeasibleError([Finding(rule="layout-impossible", severity="error", object=architecture.name,
                                        message=f"{architecture.name}: {why}", next_step=f"--on {card.name}:{possible}")])
     if length > architecture.context:

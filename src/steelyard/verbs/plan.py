@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 from steelyard.aws.catalog_file import offerings, quotas, updated_prices
 from steelyard.blueprint import NANO_GPT, Batch, Blueprint, Document, Serve, Train, Workload, read
 from steelyard.catalog.architecture import Architecture
 from steelyard.catalog.instances import InstanceType, all_types
-from steelyard.catalog.known import known_models
 from steelyard.catalog.nodes import read_nodes
 from steelyard.catalog.prices import listed_prices, read_price_list, shipped_prices
 from steelyard.errors import InfeasibleError, NotFoundError
@@ -89,9 +87,8 @@ def folder_of(document: Document, blueprint: Blueprint) -> Path:
 def architecture(name: str, folder: Path) -> tuple[Architecture, Quantization | None]:
     """A model by its name, or a path beside the blueprint, and the format of its published weights where that is not 16 bits."""
     beside = folder / Path(name).expanduser()
-    found = model(str(beside) if beside.exists() else name).architecture
-    known = known_models().get(found.name)
-    return found, next((one for one in get_args(Quantization) if known and one == known.native != "none"), None)
+    page = model(str(beside) if beside.exists() else name)
+    return page.architecture, page.native
 
 
 def nano_gpt(config: NanoGPTConfig) -> Architecture:
