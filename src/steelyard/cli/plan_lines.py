@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 
 from steelyard.cli.output import text
 from steelyard.planning import Choice
-from steelyard.planning.advice import AnyOption, AnyPlacement
 from steelyard.planning.batch import BatchOption
 from steelyard.planning.cluster import ClusterPlan
 from steelyard.planning.option import HOURS_PER_MONTH, OfferOptions, Placement, distance, order
+from steelyard.planning.placements import AnyOption, AnyPlacement
 from steelyard.planning.plain import PlainOption
 from steelyard.planning.serving import Replica, ServeOption, in_precision, milliseconds
 from steelyard.planning.training import TrainOption, words

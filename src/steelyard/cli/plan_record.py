@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from steelyard.planning import Choice
-from steelyard.planning.advice import AnyOption, AnyPlacement
 from steelyard.planning.batch import BatchOption
 from steelyard.planning.cluster import ClusterPlan
+from steelyard.planning.placements import AnyOption, AnyPlacement
 from steelyard.planning.plain import PlainOption
 from steelyard.planning.serving import ServeOption
 from steelyard.planning.training import TrainOption

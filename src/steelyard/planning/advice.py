@@ -1,151 +1,53 @@
-"""What a plan says beside its figures: why nothing carries a workload and what would, and what to know of what was chosen. Pure."""
+"""What is worth knowing of a plan that can be carried out: near misses, what it does not act on, what a team may have. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from math import ceil
 
-from steelyard.blueprint import Blueprint, Device, Serve, Train, Workload
-from steelyard.blueprint.devices import AUTO
-from steelyard.catalog.accelerators import accelerators
-from steelyard.catalog.architecture import Architecture
+from steelyard.blueprint import Blueprint, Team
+from steelyard.catalog.instances import InstanceType
 from steelyard.findings import Finding
-from steelyard.planning.batch import BatchOption
-from steelyard.planning.offers import matches
-from steelyard.planning.option import Placement, distance
-from steelyard.planning.plain import PlainOption
-from steelyard.planning.serving import ServeOption
-from steelyard.planning.training import TrainOption, words
-from steelyard.sizing.distributed import total
-from steelyard.sizing.need import Figure
-from steelyard.sizing.serving import GIB, serving_memory
-from steelyard.units import format_money, write_bytes
-
-AnyOption: TypeAlias = ServeOption | TrainOption | BatchOption | PlainOption
-AnyPlacement: TypeAlias = Placement[ServeOption] | Placement[TrainOption] | Placement[BatchOption] | Placement[PlainOption]
-Again: TypeAlias = Callable[[Workload], AnyPlacement]
-"""Places a changed copy of the workload with the production planner."""
+from steelyard.planning.option import HOURS_PER_MONTH, Placement
+from steelyard.planning.placements import AnyPlacement
+from steelyard.planning.refusing import named
+from steelyard.planning.serving import ServeOption, place_serve
+from steelyard.planning.training import TrainOption
+from steelyard.units import format_money
 
 JUST_OUTSIDE = 1.25
 """By how much a cheaper offer may miss the SLO and still be worth a word."""
-MOST_USABLE = 0.99
-"""Of a device's memory as sold in GiB, the most that CUDA was seen to offer (A100-80GB and H100: 79.3 of 80)."""
+NOT_WEIGHED: Mapping[str, tuple[str, ...]] = {
+    "Platform": ("reservations", "nodes", "devices", "monitoring", "outputs"),
+    "Serve": ("max_duration", "max_price", "priority", "access"),
+    "Train": ("framework", "priority"),
+    "Batch": ("max_duration", "max_price", "priority", "input", "prompt"),
+    "Notebook": ("idle", "max_duration", "max_price", "priority"),
+    "Rag": ("chunk", "search", "refresh", "documents", "embedder", "max_duration", "max_price"),
+    "Team": ("lend", "share", "work", "members"),
+}
+"""Fields that change nothing in a plan: of those that are written, the plan says so."""
 
 
-def refused(placement: AnyPlacement, blueprint: Blueprint, again: Again, model: Architecture | None) -> Finding:
-    """Why no offer carries the workload, with the parts that do not fit, and what would carry it."""
-    workload = placement.workload
-    nearest = nearest_of(placement)
-    path = ("gpu",) if not workload.gpu.auto else ()
-    if nearest is None:
-        rule, message, evidence = no_such_device(workload, model)
-    else:
-        reason = nearest.refusal
-        assert reason is not None  # noqa: S101  (it was refused)
-        rule, where = reason.rule, f"{nearest.nodes} x {nearest.offer}"
-        name = model.name if model else workload.name
-        message = f"{name}: nothing that may be rented carries it; nearest is {where}: {reason.message}"
-        evidence = evidence_of(nearest)
-        if rule == "does-not-fit":
-            message = f"{name} does not fit on {devices_of(nearest)}"
-    return Finding(rule=rule, severity="error", object=workload.name, place=blueprint.place(workload, *path), message=message,
-                   excerpt=blueprint.excerpt(workload, *path), evidence=evidence, next_step=what_fits(workload, again))
-
-
-def nearest_of(placement: AnyPlacement) -> AnyOption | None:
-    """The option that came nearest to a plan; None where no offer has the device at all."""
-    bests: list[AnyOption] = [one.best for one in placement.others]
-    return min(bests, key=distance, default=None)
-
-
-def devices_of(option: AnyOption) -> str:
-    """The devices that a copy of the model has, for people."""
-    card = option.offer.card.name if option.offer.card else "device"
-    count = option.replica.devices if isinstance(option, ServeOption | BatchOption) else option.devices
-    return f"one {card}" if count == 1 else f"{count} x {card}"
-
-
-def evidence_of(option: AnyOption) -> str:
-    """The memory of one device by part, and what is missing."""
-    if isinstance(option, ServeOption | BatchOption):
-        memory = option.replica.memory
-        if memory is None:
-            return ""
-        parts, size, short = memory.parts, memory.device_memory, option.refusal.shortfall if option.refusal else 0
-        return memory_sentence(parts, size, short, f"one request of {option.replica.need.context:,} tokens")
-    if isinstance(option, PlainOption) or option.fitting.impossible or option.fitting.device_memory is None:
-        return ""
-    parts, size = option.fitting.memory, option.fitting.device_memory
-    return memory_sentence(parts, size, max(0, total(parts).likely - size), words(option.fitting.layout))
-
-
-def memory_sentence(parts: Mapping[str, Figure], size: int, short: int, what: str) -> str:
-    """`weights 24.2 + activations 1.9 = 26.1, of 7.4 GiB usable: 18.7 GiB short for ...`."""
-    listed = " + ".join(f"{name} {figure.likely / GIB:.1f}" for name, figure in parts.items())
-    whole = sum(figure.likely for _name, figure in parts.items())
-    missing = f": {short / GIB:.1f} GiB short for {what}" if short else ""
-    return f"{listed} = {whole / GIB:.1f}, of {size / GIB:.1f} GiB usable on each device{missing}"
-
-
-def no_such_device(workload: Workload, model: Architecture | None) -> tuple[str, str, str]:
-    """For a device that no offer has: rule, message, evidence. A memory that is too small for the model is told as such."""
-    device = workload.gpu.alternatives[0] if workload.gpu.alternatives else Device()
-    if device.memory is not None and device.name is None and isinstance(workload, Serve) and model and not model.encoder:
-        size = round(MOST_USABLE * device.memory / 10**9 * GIB)
-        memory = serving_memory(model, 1, size)
-        short = memory.kv_of(model, 1) - memory.pool.likely
-        if short > 0:
-            return ("does-not-fit", f"{model.name} does not fit on a device with {write_bytes(device.memory)}",
-                    memory_sentence(memory.parts, size, short, "the first token of KV cache"))  # fmt: skip
-    if any(matches(device, card) for card in accelerators()):
-        return "no-such-device", f"none of the instance types that may be used has {workload.gpu}", ""
-    names = ", ".join(card.name for card in accelerators())
-    return "no-such-device", f"no instance type that Steelyard plans with has {workload.gpu}", f"there are {names}"
-
-
-def what_fits(workload: Workload, again: Again) -> str:
-    """The cheapest offers that would carry it: on any device, and in fewer bits."""
-    found = []
-    free = workload.model_copy(update={"gpu": AUTO})
-    if not workload.gpu.auto and (option := again(free).chosen):
-        found.append(told(option))
-    if isinstance(workload, Serve) and workload.quantization in ("auto", "none"):
-        option = again(free.model_copy(update={"quantization": "awq"})).chosen
-        if option:
-            found.append(f"quantization: awq on {told(option)}, where there is such a copy of the weights")
-    if isinstance(workload, Train) and workload.recipe == "full" and (option := again(free.model_copy(update={"recipe": "lora"})).chosen):
-        found.append(f"recipe: lora on {told(option)}")
-    return f"fits: {'   or   '.join(found)}" if found else "a smaller model, a shorter context, or looser limits"
-
-
-def told(option: AnyOption) -> str:
-    """`g6e.xlarge (L40S, $1.86/h)`."""
-    count = f"{option.nodes} x " if option.nodes > 1 else ""
-    card = f"{option.offer.card.name}, " if option.offer.card else ""
-    return f"{count}{option.offer} ({card}{format_money(option.price_micro_hour)}/h)"
-
-
-def remarks(placement: AnyPlacement, blueprint: Blueprint) -> list[Finding]:
-    """What a person should know of what was chosen."""
-    chosen, workload = placement.chosen, placement.workload
-    assert chosen is not None  # noqa: S101
-    found = []
-    place = blueprint.place(workload)
-    if near := just_outside(placement):
-        found.append(Finding(rule="cheaper-just-outside", severity="note", object=workload.name, place=place,
-                             message=f"{told(near)} is cheaper and only just outside: {near.refusal.message if near.refusal else ''}",
-                             next_step="a looser slo: would take it"))
-    return found
-
-
-def just_outside(placement: AnyPlacement) -> ServeOption | None:
-    """The cheapest offer that misses the SLO by little."""
+def just_outside(placement: Placement[ServeOption]) -> Finding | None:
+    """An offer that would be cheaper if the SLO were a little looser: planned again so, for the whole traffic."""
     chosen = placement.chosen
-    if not isinstance(chosen, ServeOption):
+    if chosen is None:
         return None
-    bests = [one.best for one in placement.others if one.bound < chosen.preference[0]]
-    near = [option for option in bests if isinstance(option, ServeOption) and option.bound < chosen.preference[0] and nearly(option)]
-    return min(near, key=lambda option: (option.bound, option.offer.name), default=None)
+    near = [one.offer for one in placement.weighed if one.bound < chosen.preference[0] and nearly(one.best)]
+    if not near:
+        return None
+    load = chosen.need.load
+    ttft, tpot = (None if limit is None else round(limit * JUST_OUTSIDE) for limit in (load.ttft, load.tpot))
+    looser = replace(chosen.need, load=replace(load, ttft=ttft, tpot=tpot))
+    option = place_serve(looser, near, shared=chosen.shared).chosen
+    if option is None or option.preference[0] >= chosen.preference[0] or option.answer is None:
+        return None
+    reached = f"TTFT {ceil(option.answer.ttft.likely / 1000):,} ms, TPOT {ceil(option.answer.tpot.likely / 1000)} ms"
+    return Finding(rule="cheaper-just-outside", severity="note", object=placement.workload.name, next_step="a looser slo:",
+                   message=f"{placement.workload.name}: {named(option)} would be cheaper, with {reached}")  # fmt: skip
 
 
 def nearly(option: ServeOption) -> bool:
@@ -155,3 +57,77 @@ def nearly(option: ServeOption) -> bool:
         return False
     pairs = ((carried.at_most.ttft, load.ttft), (carried.at_most.tpot, load.tpot))
     return all(limit is None or likely <= JUST_OUTSIDE * limit for likely, limit in pairs)
+
+
+def not_acted_on(blueprint: Blueprint) -> list[Finding]:
+    """Fields that somebody wrote and that the plan does not act on."""
+    found = []
+    for document in blueprint.documents:
+        written = [field for field in NOT_WEIGHED.get(document.kind, ()) if field in document.model_fields_set]
+        if written:
+            found.append(Finding(rule="field-not-weighed", severity="note", object=document.name, place=blueprint.place(document),
+                                 message=f"{document.name}: the plan does not act on {', '.join(written)}"))  # fmt: skip
+    return found
+
+
+def unknown_instances(blueprint: Blueprint, instances: Sequence[InstanceType]) -> list[Finding]:
+    """Families and types that a Platform names and nobody rents out."""
+    platform = blueprint.platform
+    if platform is None:
+        return []
+    known = {name for one in instances for name in (one.name, one.family)}
+    strange = [name for name in platform.instances if name not in known and not name.endswith(".csv")]
+    return [Finding(rule="unknown-instance", severity="warning", object=platform.name, place=blueprint.place(platform, "instances"),
+                    message=f"instances: '{name}' is no family and no type of the catalogue" + did_you_mean(name, known),
+                    next_step="steelyard gpus -o name") for name in strange]  # fmt: skip
+
+
+def did_you_mean(name: str, known: set[str]) -> str:
+    near = get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def of_teams(blueprint: Blueprint, placements: Sequence[AnyPlacement]) -> list[Finding]:
+    """Teams whose workloads together are more than their quota, or cost more than their budget."""
+    found = []
+    for team in blueprint.teams:
+        own = [one for one in placements if one.workload.team == team.name and one.chosen]
+        found += [*quota_of(team, own, blueprint), *budget_of(team, own, blueprint)]
+    return found
+
+
+def quota_of(team: Team, placements: Sequence[AnyPlacement], blueprint: Blueprint) -> list[Finding]:
+    """Devices by kind, `gpu` for all. What is beyond the quota must be borrowed, where the team may."""
+    needed: dict[str, int] = {}
+    for one in placements:
+        if one.chosen and one.chosen.offer.card:
+            for kind in ("gpu", one.chosen.offer.card.name):
+                needed[kind] = needed.get(kind, 0) + one.chosen.devices
+    found = []
+    for kind, most in team.quota.items():
+        count = sum(number for name, number in needed.items() if name == kind or name.startswith(f"{kind}-"))
+        if count > most:
+            message = f"team {team.name} needs {count} {kind}, and its quota is {most}"
+            lent = team.borrow is not False
+            found.append(Finding(rule="over-team-quota", severity="warning" if lent else "error", object=team.name,
+                                 place=blueprint.place(team, "quota"), message=message + ("; the rest must be borrowed" if lent else ""),
+                                 next_step=f"quota: {{{kind}: {count}}}"))  # fmt: skip
+    return found
+
+
+def budget_of(team: Team, placements: Sequence[AnyPlacement], blueprint: Blueprint) -> list[Finding]:
+    """A month of the servers, and each training once, by their share of the nodes."""
+    if team.budget is None:
+        return []
+    month = 0.0
+    for one in placements:
+        option = one.chosen
+        if isinstance(option, TrainOption):
+            month += option.total_price.likely if option.total_price else 0
+        elif option is not None:
+            month += option.preference[0] * HOURS_PER_MONTH if isinstance(option, ServeOption) else 0
+    if month <= team.budget.amount:
+        return []
+    message = f"team {team.name}: a month of its servers and its trainings cost {format_money(round(month))}, and its budget is "
+    return [Finding(rule="over-team-budget", severity="warning", object=team.name, place=blueprint.place(team, "budget"),
+                    message=message + format_money(team.budget.amount), next_step="fewer replicas, spot for trainings, or a larger budget")]

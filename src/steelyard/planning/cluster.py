@@ -11,12 +11,14 @@ from steelyard.catalog.architecture import Architecture
 from steelyard.catalog.instances import InstanceType
 from steelyard.catalog.prices import PriceList, Purchase
 from steelyard.findings import Finding
-from steelyard.planning.advice import AnyOption, AnyPlacement, refused, remarks
+from steelyard.planning.advice import just_outside, not_acted_on, of_teams, unknown_instances
 from steelyard.planning.batch import BatchOption, batch_need, place_batch
 from steelyard.planning.offers import NodeOffer, node_offers
 from steelyard.planning.option import AnyOption as Chosen
 from steelyard.planning.option import Assumption, Placement
+from steelyard.planning.placements import AnyOption, AnyPlacement
 from steelyard.planning.plain import PlainOption, place_plain, plain_need
+from steelyard.planning.refusing import refused
 from steelyard.planning.serving import ServeOption, place_serve, serve_need
 from steelyard.planning.sharing import Item, Rentable, share
 from steelyard.planning.training import TrainOption, place_train, train_need
@@ -109,7 +111,8 @@ def plan_cluster(blueprint: Blueprint, models: Mapping[str, ModelFacts], market:
             planner.take(nodes[-1:])
     placements = tuple(by_name[one.name] for one in blueprint.workloads if one.name in by_name)
     findings = [finding for placement in placements for finding in planner.findings(placement)]
-    findings += [*quota_findings(nodes, market.quotas), *given_out_twice(nodes), *over_limits(blueprint, nodes)]
+    findings += [*unknown_instances(blueprint, market.instances), *of_teams(blueprint, placements), *quota_findings(nodes, market.quotas)]
+    findings += [*given_out_twice(nodes), *over_limits(blueprint, nodes), *not_acted_on(blueprint)]
     return ClusterPlan(blueprint, planner.region, placements, tuple(nodes), tuple(findings), bound)
 
 
@@ -198,10 +201,12 @@ class _Planner:
         return self.train(workload) if isinstance(workload, Train) and workload.name in self.models else self.plain(workload)
 
     def findings(self, placement: AnyPlacement) -> list[Finding]:
-        if placement.chosen is not None:
-            return remarks(placement, self.blueprint)
-        facts = self.models.get(placement.workload.name)
-        return [refused(placement, self.blueprint, self.again, facts.architecture if facts else None)]
+        if placement.chosen is None:
+            facts = self.models.get(placement.workload.name)
+            return [refused(placement, self.blueprint, self.region, self.again, facts.architecture if facts else None)]
+        if isinstance(placement.chosen, ServeOption) and (found := just_outside(placement)):
+            return [found]
+        return []
 
 
 def says_itself(workload: Workload) -> bool:

@@ -50,8 +50,10 @@ class PlainOption:
 
     @property
     def each(self) -> int:
-        """Devices of one worker; a share of one counts as one."""
-        return self.device.count.low if self.device and self.device.counted else 1 if self.device else 0
+        """Devices of one worker: of a training one, of another workload as many as are written; a share of one counts as one."""
+        if self.device is None:
+            return 0
+        return self.device.count.low if self.device.counted and not isinstance(self.need.workload, Train) else 1
 
     @property
     def devices(self) -> int:
@@ -97,10 +99,17 @@ def plain_need(workload: Workload) -> PlainNeed:
     if workload.cpu is None or workload.memory is None:
         taken = f"{cpus:g} CPUs and {format_bytes(memory)} for each worker"
         assumed.append(Assumption(taken, f"cpu: {cpus:g}, memory: {memory // GIB}GiB"))
-    workers = workload.workers if isinstance(workload, Train) and workload.workers != "auto" else 1
+    workers = workers_of(workload) if isinstance(workload, Train) else 1
     if isinstance(workload, Notebook | Rag) and workload.gpu.auto:
         assumed.append(Assumption("no GPU", "gpu: L4"))
     return PlainNeed(workload, workers, cpus, memory, tuple(assumed))
+
+
+def workers_of(workload: Train) -> int:
+    """As written, else one for each device."""
+    if workload.workers != "auto":
+        return workload.workers
+    return next((device.count.low for device in workload.gpu.alternatives if device.counted), 1)
 
 
 def place_plain(need: PlainNeed, offers: Sequence[NodeOffer]) -> Placement[PlainOption]:

@@ -114,7 +114,42 @@ def data_bytes(workload: Train, folder: Path) -> int | None:
 
 
 def contradiction(workload: Workload, architecture: Architecture, blueprint: Blueprint) -> Finding | None:
-    """What the model itself cannot do, whatever it runs on."""
+    """What cannot be, whatever it runs on."""
+    if architecture.encoder:
+        return Finding(rule="not-weighed", severity="error", object=workload.name, place=blueprint.place(workload, "model"),
+                       excerpt=blueprint.excerpt(workload, "model"), message=f"{architecture.name} is an encoder: it writes no tokens",
+                       next_step="a model that writes, such as meta-llama/Llama-3.1-8B-Instruct")  # fmt: skip
+    checks = (beyond_context(workload, architecture, blueprint), long_requests(workload, architecture, blueprint), at_odds(workload, blueprint))
+    return next((found for found in checks if found), None)
+
+
+def long_requests(workload: Workload, architecture: Architecture, blueprint: Blueprint) -> Finding | None:
+    """Usual requests that are longer than the context: vLLM would refuse each of them."""
+    if not isinstance(workload, Serve) or workload.traffic is None:
+        return None
+    limit = architecture.context if workload.context == "auto" else workload.context
+    tokens = (workload.traffic.prompt or 0) + (workload.traffic.output or 0)
+    if tokens <= limit:
+        return None
+    return Finding(rule="sequence-too-long", severity="error", object=workload.name, place=blueprint.place(workload, "traffic"),
+                   excerpt=blueprint.excerpt(workload, "traffic"), next_step=f"traffic: shorter, or context: up to {architecture.context}",
+                   message=f"requests of {tokens:,} tokens, prompt and answer, are longer than the {limit:,} that are allowed")  # fmt: skip
+
+
+def at_odds(workload: Workload, blueprint: Blueprint) -> Finding | None:
+    """On GPUs there is one worker for each device."""
+    if not isinstance(workload, Train) or workload.workers == "auto":
+        return None
+    counts = [device.count for device in workload.gpu.alternatives if device.counted]
+    if not counts or any(count.low <= workload.workers <= count.high for count in counts):
+        return None
+    message = f"workers: {workload.workers} and gpu: {workload.gpu} say different things: each worker has one device"
+    return Finding(rule="fields-conflict", severity="error", object=workload.name, place=blueprint.place(workload, "workers"),
+                   excerpt=blueprint.excerpt(workload, "workers"), next_step="leave workers: out", message=message)
+
+
+def beyond_context(workload: Workload, architecture: Architecture, blueprint: Blueprint) -> Finding | None:
+    """More tokens than the model can read."""
     field = "context" if isinstance(workload, Serve) else "sequence"
     length = workload.context if isinstance(workload, Serve) else workload.sequence if isinstance(workload, Train) else "auto"
     if architecture.family == NANO_GPT or length == "auto" or length <= architecture.context:
