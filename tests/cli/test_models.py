@@ -1,12 +1,14 @@
 """`models` on the terminal and as data."""
 
 import json
+from pathlib import Path
 
 import pytest
 import typer
 
 from steelyard.cli.models import models, short
 from steelyard.cli.output import Format
+from tests.catalog.test_architecture import LLAMA
 
 
 def test_the_list_has_a_row_for_each_model_and_an_encoder_no_cache(capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,3 +77,30 @@ def test_a_request_that_is_longer_than_what_fits_does_not_fit(capsys: pytest.Cap
 def test_devices_without_a_model_are_refused() -> None:
     with pytest.raises(typer.BadParameter, match="name a model"):
         models(on="H100")
+
+
+@pytest.mark.parametrize(("name", "on", "told"), [("gpt-oss-120b", "H100:1", "MXFP4"), ("DeepSeek-V3", "H200:8", "FP8")])
+def test_a_model_is_weighed_in_its_published_format(name: str, on: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    models(name, on=on)
+    assert f"weights published in {told}\n" in capsys.readouterr().out
+    with pytest.raises(typer.Exit):
+        models(name, on=on, quantization="none")
+    assert f"weights in 16 bits, published in {told}\n" in capsys.readouterr().out
+
+
+def test_a_page_shows_the_published_format_and_its_bytes(capsys: pytest.CaptureFixture[str]) -> None:
+    models("gpt-oss-120b")
+    assert "\nweights     218 GiB in BF16, 60.7 GiB as published in MXFP4\n" in capsys.readouterr().out
+    models("Llama-3.1-8B", output=Format.json)
+    data = json.loads(capsys.readouterr().out)
+    assert (data["published_format"], data["published_bytes"], data["published_unread"]) == (None, None, None)
+
+
+def test_a_format_that_is_not_understood_is_said_on_the_page_and_on_devices(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA | {"quantization_config": {"quant_method": "h\x1bqq"}}))
+    for on in (None, "L4"):
+        models(str(tmp_path), on=on)
+        text = capsys.readouterr().out
+        assert "not read    of the format of its weights: quant_method h" in text
+        assert "in 16 bits unless --quantization says otherwise" in text
+        assert "\x1b" not in text

@@ -8,6 +8,7 @@ import pytest
 
 from steelyard.errors import InfeasibleError, NotFoundError
 from steelyard.verbs.models import fit, model, models
+from steelyard.verbs.plan import architecture
 from tests.catalog.test_architecture import LLAMA
 
 
@@ -49,6 +50,26 @@ def test_a_file_that_is_no_configuration_is_said_so(tmp_path: Path, text: str | 
         file.write_text(text)
     with pytest.raises(NotFoundError, match=told):
         model(str(file))
+
+
+def test_the_published_format_is_read_from_a_file_and_planned_with(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA | {"quantization_config": {"quant_method": "awq", "bits": 4}}))
+    page = model(str(tmp_path))
+    assert (page.native, page.unread) == ("awq", "")
+    assert architecture("config.json", tmp_path) == (page.architecture, "awq")
+    assert architecture("gpt-oss-20b", tmp_path)[1] == "mxfp4"
+
+
+def test_a_format_that_is_not_understood_is_kept_as_text(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA | {"quantization_config": {"quant_method": "hqq"}}))
+    page = model(str(tmp_path))
+    assert (page.native, page.unread, page.published_bytes()) == (None, "quant_method hqq", None)
+
+
+@pytest.mark.parametrize(("name", "gib"), [("gpt-oss-20b", 12.8), ("gpt-oss-120b", 60.8)])
+def test_the_bytes_as_published_are_those_of_the_checkpoint(name: str, gib: float) -> None:
+    """GiB of the checkpoints: gpt-oss model card, arXiv 2508.10925, table 1."""
+    assert (model(name).published_bytes() or 0) / 1024**3 == pytest.approx(gib, rel=0.005)
 
 
 # --- on devices ------------------------------------------------------------------------------------------------------
@@ -102,6 +123,7 @@ def test_a_size_chooses_between_cards_of_one_name() -> None:
 @pytest.mark.parametrize(
     ("name", "on", "context", "rule", "step"),
     [("Qwen2.5-7B-Instruct", "L4:8", None, "layout-impossible", "--on L4:4"),
+     ("Llama-3.1-8B", "L4:9999", None, "layout-impossible", "--on L4:32"),
      ("phi-2", "H100", 4096, "sequence-too-long", "--context 2048")],
 )  # fmt: skip
 def test_what_cannot_be_says_what_could(name: str, on: str, context: int | None, rule: str, step: str) -> None:

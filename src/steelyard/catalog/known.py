@@ -75,7 +75,7 @@ def of_method(method: str, stated: Mapping[str, Any]) -> Understood:
 
 def four_bits(method: Literal["awq", "gptq"], group: object) -> Understood:
     """Integers of 4 bits; the scales of another group than the usual one are not counted as they are."""
-    return method, "" if group in (GROUP, None) else f"scales for each {group} weights: counted as for each {GROUP}"
+    return method, "" if group in (GROUP, None) else f"scales for each {group} weights, counted as for each {GROUP}"
 
 
 def of_modelopt(method: str, stated: Mapping[str, Any]) -> Understood:

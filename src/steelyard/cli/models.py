@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from steelyard.cli.output import Column, Format, OutputOption, next_command, percent, show, show_data, write
+from steelyard.cli.output import Column, Format, OutputOption, next_command, percent, show, show_data, text, write
 from steelyard.sizing.serving import MEASURED_ON, Quantization
 from steelyard.units import format_bytes
 from steelyard.verbs import models as verbs
@@ -90,13 +90,8 @@ def record(page: verbs.ModelPage) -> dict[str, Any]:
         "layers": one.layers, "width": one.width, "heads": one.heads, "kv_heads": one.kv_heads, "head_dim": one.head_dim,
         "vocabulary": one.vocabulary, "experts": one.experts, "experts_per_token": one.experts_per_token,
         "windows": list(one.windows), "parts": dict(one.parts), "source": page.source,
-        "published_format": published_format(page), "published_bytes": page.published_bytes(), "published_unread": page.unread or None,
+        "published_format": page.native, "published_bytes": page.published_bytes(), "published_unread": page.unread or None,
     }
-
-
-def published_format(page: verbs.ModelPage) -> str | None:
-    """`none` is 16 bits, as for `--quantization`; None where it is not understood."""
-    return page.native or (None if page.unread else "none")
 
 
 def page_lines(page: verbs.ModelPage) -> Iterator[str]:
@@ -134,8 +129,8 @@ def as_published(page: verbs.ModelPage) -> str:
 
 def unread_line(page: verbs.ModelPage) -> str:
     """What of the published format is not understood."""
-    instead = "" if page.native else "; weighed in 16 bits unless --quantization says otherwise"
-    return f"not read    the format of its weights: {page.unread}{instead}"
+    instead = "" if page.native else "; in 16 bits unless --quantization says otherwise"
+    return f"not read    of the format of its weights: {text(page.unread)}{instead}"
 
 
 def weigh(page: verbs.ModelPage, fit: verbs.Fit, output: Format) -> None:
@@ -153,7 +148,7 @@ def fit_record(page: verbs.ModelPage, fit: verbs.Fit) -> dict[str, Any]:
     memory = fit.memory
     return {
         "name": page.architecture.name, "gpu": fit.accelerator.name, "devices": fit.devices, "quantization": fit.quantization,
-        "published_format": published_format(page), "published_unread": page.unread or None,
+        "published_format": page.native, "published_unread": page.unread or None,
         "device_memory": memory.device_memory, "parts": {part: asdict(figure) for part, figure in memory.parts.items()},
         "kv_pool": asdict(memory.pool), "kv_bytes_per_token": memory.kv_per_token, "context": fit.context,
         "requests": asdict(fit.requests), "longest_context": fit.longest, "fits": fit.fits,

@@ -35,13 +35,12 @@ class ModelPage:
     """What of the format is not understood, or not counted as it is; empty where all is."""
 
     def published_bytes(self) -> int | None:
-        """Of all weights as published: matrices in its format, embeddings, head and norms in 16 bits. None where it is not understood."""
-        if self.native is None and self.unread:
+        """Of all weights in their native format, embeddings, head and norms in 16 bits. None where `native` is None."""
+        if self.native is None:
             return None
-        native, parts = self.native or "none", self.architecture.parts
-        compressed = ("experts",) if native == "mxfp4" else ("attention", "mlp", "experts")  # the rest of gpt-oss has 16 bits
-        bits = sum(count * (MATRIX_BITS[native] if part in compressed else 16) for part, count in parts.items())
-        return round(bits / 8)
+        compressed = ("experts",) if self.native == "mxfp4" else ("attention", "mlp", "experts")  # the rest of gpt-oss has 16 bits
+        bits = {part: MATRIX_BITS[self.native] if part in compressed else 16 for part in self.architecture.parts}
+        return round(sum(count * bits[part] for part, count in self.architecture.parts.items()) / 8)
 
 
 def models() -> tuple[ModelPage, ...]:
