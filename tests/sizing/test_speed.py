@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from steelyard.catalog.accelerators import Accelerator, accelerators
 from steelyard.catalog.architecture import Architecture
 from steelyard.catalog.known import known_models
-from steelyard.sizing.roofline import Numbers, attention_operations, cached_elements, peak, work_of
+from steelyard.sizing.roofline import Numbers, attention_operations, cached_elements, peak, widened, work_of
 from steelyard.sizing.serving import impossible
-from steelyard.sizing.speed import FORMATS, Speed, constant, measured, rates_of, serving_speed, speed_of
+from steelyard.sizing.speed import FORMATS, MARLIN, Speed, constant, doubt, measured, rates_of, serving_speed, speed_of
 
 CARDS = {card.name: card for card in accelerators() if peak(card, "bf16")}
 MODELS = {name: model.architecture() for name, model in known_models().items()}
@@ -72,6 +72,54 @@ def test_narrow_weights_write_faster_and_are_not_multiplied_faster_where_the_car
     plain, narrow = (speed(LLAMA, CARDS["A100-80GB"], quantization=kind, batch=1) for kind in ("none", "awq"))
     assert narrow.tpot.likely < plain.tpot.likely
     assert narrow.fastest_ttft == plain.fastest_ttft
+
+
+@pytest.mark.parametrize(("card", "at_most"), [("A100-80GB", 1.2), ("A10G", 1.2), ("L4", 1.1), ("H100", 1.7), ("T4", 1.1)])
+@pytest.mark.parametrize("quantization", ["awq", "gptq"])
+def test_a_prompt_of_narrow_dense_weights_takes_about_as_long_as_the_kernels_were_measured_to(
+    card: str, at_most: float, quantization: str,
+) -> None:
+    model = MODELS["Qwen/Qwen2.5-7B-Instruct"]
+    plain, narrow = (speed(model, CARDS[card], tensor_parallel=1, quantization=kind, prompt=4000, batch=1)
+                     for kind in ("none", quantization))
+    assert 0.8 < narrow.prompt / plain.prompt < at_most
+    assert not narrow.validated
+
+
+def test_experts_of_4_bits_keep_the_constant_that_was_fitted_for_them() -> None:
+    constants = measured().constants
+    for name in ("A100-80GB", "H200"):
+        rates = rates_of(CARDS[name], Numbers("int4", "int4"), constants)
+        assert rates.expert_compute == constants["Hopper widened"]
+        assert rates.dense_compute == MARLIN[CARDS[name].architecture, 4][1] * constants["Hopper bf16"]
+
+
+def test_no_measured_kernel_passes_the_peak_of_its_card() -> None:
+    for (architecture, _), ratios in MARLIN.items():
+        assert list(ratios) == sorted(ratios)
+        assert architecture in {card.architecture for card in CARDS.values()}
+        assert ratios[-1] * measured().constants["Hopper bf16"] < 1
+        low, high = doubt(ratios)
+        assert low <= 1 <= high
+    assert doubt(None) == (1, 1)
+
+
+@pytest.mark.parametrize("card", ["A10G", "A100-40GB", "A100-80GB"])
+def test_fp8_weights_are_read_in_8_bits_and_multiplied_in_16_where_a_card_has_no_fp8(card: str) -> None:
+    plain, narrow = (speed(MODELS["Qwen/Qwen2.5-7B-Instruct"], CARDS[card], tensor_parallel=1, quantization=kind, batch=1)
+                     for kind in ("none", "fp8"))
+    assert widened(CARDS[card], "fp8")
+    assert narrow.tpot.likely < 0.75 * plain.tpot.likely
+    assert narrow.fastest_ttft == plain.fastest_ttft
+    assert 1 < narrow.prompt / plain.prompt < 1.35
+    assert not narrow.validated
+
+
+@pytest.mark.parametrize("card", ["T4", "V100"])
+def test_a_card_without_bf16_multiplies_in_fp16_as_well_as_others_in_bf16(card: str) -> None:
+    assert not widened(CARDS[card], "bf16")
+    assert peak(CARDS[card], "bf16") == CARDS[card].tflops["fp16"] * 1e12
+    assert rates_of(CARDS[card], Numbers("bf16", "bf16"), measured().constants).dense_compute == measured().constants["Hopper bf16"]
 
 
 def test_more_devices_write_faster() -> None:

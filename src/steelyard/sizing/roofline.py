@@ -141,11 +141,12 @@ def in_flight(batch: float, held: int | None, pipeline_parallel: int) -> tuple[f
 
 
 def peak(card: Accelerator, kind: Format) -> float | None:
-    """FLOP/s of matrices that are kept as `kind`; where a card cannot multiply those, they are widened to 16 bits first."""
+    """FLOP/s of matrices that are kept as `kind`; where a card cannot multiply those, they are widened to 16 bits first. Cards before
+    Ampere have FP16 for BF16."""
     wanted = MULTIPLIED_IN[kind]
     if (narrower := NARROWER.get(card.architecture, {}).get(wanted)) is not None:
         return narrower
-    if not widened(card, kind):
+    if wanted not in HALF_PRECISION and not widened(card, kind):
         return card.tflops[wanted] * 1e12
     return next((card.tflops[name] * 1e12 for name in HALF_PRECISION if name in card.tflops), None)
 
@@ -153,6 +154,8 @@ def peak(card: Accelerator, kind: Format) -> float | None:
 def widened(card: Accelerator, kind: Format) -> bool:
     """Whether weights kept as `kind` become 16 bits wide before they are multiplied, as those of 4 bits do where a card has no FP4."""
     wanted = MULTIPLIED_IN[kind]
+    if kind == "bf16":
+        return False
     if kind == "int4" or (kind in ("nvfp4", "mxfp4") and not card.architecture.startswith("Blackwell")):
         return True
     return wanted not in card.tflops and wanted not in NARROWER.get(card.architecture, {})

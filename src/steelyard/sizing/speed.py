@@ -64,6 +64,17 @@ NEAREST: Mapping[str, str] = MappingProxyType({"read int4": "experts int4", "rea
 """What nobody measured, and what is taken for it."""
 
 
+MARLIN: Mapping[tuple[str, int], tuple[float, float, float]] = MappingProxyType({
+    ("Turing", 4): (1.016, 1.128, 1.176), ("Ampere", 4): (0.860, 0.882, 0.939), ("Ampere", 8): (0.778, 0.797, 0.852),
+    ("Ada", 4): (1.038, 1.066, 1.103), ("Hopper", 4): (0.591, 0.611, 0.629),
+})
+"""FLOP/s of dense products whose weights of so many bits vLLM's Marlin kernels widen, over those of products of 16 bits on the same card:
+lowest, median and highest at 1,024, 2,048, 4,096 and 8,192 tokens. Published results of Humming's benchmarks of vLLM 0.18 and
+PyTorch 2.10 (github.com/mgoin/humming, benchmarks/results, matrices of 8192 x 8192, one scale a channel): A800, RTX 4090, H100 and H200.
+Turing: two tables of vLLM's pull request 29901 (1024 x 2048, up to 4,096 tokens)."""
+CERTAIN = (1.0, 1.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
     """The share of its peak that each kind of work reaches. Floats, or arrays of them while the constants are fitted."""
@@ -125,8 +136,9 @@ def serving_speeds(
                     prompt=prompt, output=output, batch=1)  # fmt: skip
     if alone is None:
         return None
-    validated = card.name in MEASURED_ON and pipeline_parallel == 1 and quantization not in ("awq", "gptq")
-    return ReplicaSpeed(alone, rates_of(card, Numbers(dense, experts), measured().constants), model.family, validated, pipeline_parallel)
+    validated = card.name in MEASURED_ON and pipeline_parallel == 1 and not widened(card, dense)
+    rates = rates_of(card, Numbers(dense, experts), measured().constants)
+    return ReplicaSpeed(alone, rates, model.family, validated, pipeline_parallel, doubt(marlin(card, dense)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,25 +151,28 @@ class ReplicaSpeed:
     family: str
     validated: bool
     pipeline_parallel: int
+    doubt: tuple[float, float] = CERTAIN
+    """By which the ends of intervals are moved further."""
 
     def __call__(self, batch: int, held: int | None = None) -> Speed:
         """With all its intervals."""
         running, queue = in_flight(batch, held, self.pipeline_parallel)
-        return speed_of(replace(self.work, batch=running, queue=queue), self.rates, self.family, self.validated)
+        return speed_of(replace(self.work, batch=running, queue=queue), self.rates, self.family, self.validated, self.doubt)
 
     def micro(self, batch: float) -> tuple[float, float, float]:
-        """Microseconds, likely, while memory is enough, with `batch` requests on average: the first token without the prompts of others, reading one prompt, TPOT."""
+        """Microseconds, likely, while memory is enough, with `batch` requests on average: the first token without the prompts of
+        others, reading one prompt, TPOT."""
         running, _queue = in_flight(batch, None, self.pipeline_parallel)
         _ttft, tpot, first, prompt = answer(self.work, self.rates, measured().constants, running)
         return first * 1e6, prompt * 1e6, max(tpot * 1e6, self.work.fastest_tpot_with(running) * 1e6)
 
 
-def speed_of(work: Work, rates: Rates, family: str, validated: bool) -> Speed:
+def speed_of(work: Work, rates: Rates, family: str, validated: bool, doubt: tuple[float, float] = CERTAIN) -> Speed:
     """The figures with their intervals, none of them below the roofline."""
     known = measured()
     ttft, tpot, first, prompt = answer(work, rates, known.constants, work.batch)
     kind = "other card" if not validated else "known" if family in known.families else "other model"
-    ends = known.intervals[kind]
+    ends = {name: (low * doubt[0], high * doubt[1]) for name, (low, high) in known.intervals[kind].items()}
     fastest_ttft, fastest_tpot = round(work.fastest_ttft * 1e6), round(work.fastest_tpot * 1e6)
     return Speed(figure(ttft, ends["ttft"], fastest_ttft, known.source), figure(tpot, ends["tpot"], fastest_tpot, known.source),
                  first * 1e6, prompt * 1e6, fastest_ttft, fastest_tpot, validated)  # fmt: skip
@@ -208,11 +223,24 @@ def rates_of(card: Accelerator, numbers: Numbers, constants: Mapping[str, Any]) 
     """The efficiencies for a card and the numbers of a checkpoint. Cards before Hopper are taken to be as efficient as it is."""
     generation = "Blackwell" if card.architecture.startswith("Blackwell") else "Hopper"
     dense, experts = (f"{generation} {'widened' if widened(card, kind) else kind}" for kind in (numbers.dense, numbers.experts))
+    ratio = marlin(card, numbers.dense)
     return Rates(
         dense=constant(f"read {numbers.dense}", constants), experts=constant(f"experts {numbers.experts}", constants),
-        cache=constants["cache"], dense_compute=constants[dense], expert_compute=constants[experts],
+        cache=constants["cache"], dense_compute=ratio[1] * constants[f"{generation} bf16"] if ratio else constants[dense],
+        expert_compute=constants[experts],
         attention=constants["attention"], exchange=constants["exchange"],
     )
+
+
+def marlin(card: Accelerator, kind: Format) -> tuple[float, float, float] | None:
+    """Dense products of widened weights over those of 16 bits: low, likely, high. None where nothing is widened or nobody measured it;
+    then the constant of experts that are widened stands for it."""
+    return MARLIN.get((card.architecture, 8 if kind == "fp8" else 4)) if widened(card, kind) else None
+
+
+def doubt(ratio: tuple[float, float, float] | None) -> tuple[float, float]:
+    """How much shorter and longer a time may be that is divided by `ratio`."""
+    return (ratio[1] / ratio[2], ratio[1] / ratio[0]) if ratio else CERTAIN
 
 
 def constant(name: str, constants: Mapping[str, Any]) -> Any:
