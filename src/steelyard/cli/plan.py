@@ -43,7 +43,7 @@ def plan(files: Files, here: Here = False, output: OutputOption = Format.table) 
     else:
         for placement in found.placements:
             if placement.chosen:
-                lines = placement_lines(placement, wide=output is Format.wide, sources=switches.verbose)
+                lines = placement_lines(placement, found, wide=output is Format.wide, sources=switches.verbose)
                 write("".join(f"{line}\n" for line in lines) + "\n")
         write(summary(found))
     if output is Format.table or output is Format.wide:

@@ -8,11 +8,12 @@ from steelyard.cli.output import text
 from steelyard.planning import Choice
 from steelyard.planning.batch import BatchOption
 from steelyard.planning.cluster import ClusterPlan
-from steelyard.planning.option import HOURS_PER_MONTH, OfferOptions, Placement, distance, order
+from steelyard.planning.option import HOURS_PER_MONTH, UNKNOWN, OfferOptions, Placement, distance, order
 from steelyard.planning.placements import AnyOption, AnyPlacement
 from steelyard.planning.plain import PlainOption
 from steelyard.planning.serving import Replica, ServeOption, in_precision, milliseconds
-from steelyard.planning.training import TrainOption, words
+from steelyard.planning.training import START, TrainOption, words
+from steelyard.sizing.distributed import total
 from steelyard.sizing.loading import whole
 from steelyard.sizing.need import Figure
 from steelyard.sizing.serving import GIB
@@ -22,19 +23,23 @@ BAR = 64
 """Characters of the memory of one device."""
 VOWELS = "AHLR"
 """First letters of cards that are spoken with a vowel: an L4, an RTX."""
+LONG = 10_000_000
+"""Microseconds from which a latency is told in seconds."""
 SHOWN, MOST_REFUSED = 3, 2
 """Alternatives without `-o wide`."""
 MICRO = 1_000_000
 
 
-def placement_lines(placement: AnyPlacement, *, wide: bool, sources: bool) -> Iterator[str]:
-    """One workload that has been placed."""
+def placement_lines(placement: AnyPlacement, plan: ClusterPlan, *, wide: bool, sources: bool) -> Iterator[str]:
+    """One workload that has been placed, with what it shares with others of the plan."""
     chosen, workload = placement.chosen, placement.workload
     assert chosen is not None  # noqa: S101  (what was refused is told as a finding)
     team = f"   team {workload.team}" if workload.team else ""
     model = "" if isinstance(chosen, PlainOption) else f"   {chosen.need.model.name}"
     yield f"{workload.name}   {workload.kind}{model}{team}"
     yield from chosen_lines(chosen)
+    if shared := sharing(placement, plan):
+        yield labelled("shares", shared)
     yield from others_lines(placement, chosen, wide=wide)
     if isinstance(chosen, ServeOption) and chosen.replica.quantization != "none" and "none" in chosen.need.quantizations:
         yield labelled("instead", in_16_bits(placement))
@@ -74,6 +79,19 @@ def choice_lines(choice: Choice) -> Iterator[str]:
                    else "-   (no price for this machine)")  # fmt: skip
 
 
+def sharing(placement: AnyPlacement, plan: ClusterPlan) -> str:
+    """With whom the workload is on the same nodes, and what its devices are of their price."""
+    chosen, name = placement.chosen, placement.workload.name
+    group = next((one for one in plan.nodes if name in one.workloads and len(one.workloads) > 1), None)
+    if group is None or chosen is None:
+        return ""
+    others = ", ".join(one for one in group.workloads if one != name)
+    share = chosen.devices / (group.count * group.offer.devices)
+    price = format_money(round(share * group.price_micro_hour))
+    whole = format_money(group.price_micro_hour)
+    return f"{group.count} x {group.offer} with {others}; its {count(chosen.devices, 'device')} are {price}/h of {whole}/h"
+
+
 def labelled(label: str, line: str) -> str:
     return f"  {label:<10}{line}"
 
@@ -85,7 +103,7 @@ def serve_lines(option: ServeOption) -> Iterator[str]:
     yield from replica_lines(replica)
     limits = [f"{name} {milliseconds(limit)}" for name, limit in (("TTFT", need.load.ttft), ("TPOT", need.load.tpot)) if limit is not None]
     kept = f"SLO {', '.join(limits)} for {need.load.percentile}%: {verdict(option)}" if limits else "no SLO"
-    at_once = f"up to {count(answer.in_flight, 'request')} at once"
+    at_once = f"in the busiest hour, up to {count(answer.in_flight, 'request')} at once"
     yield labelled("does", f"TTFT {spread(answer.ttft)}   TPOT {spread(answer.tpot)}   {at_once}   {kept}")
     carried = replica.capacity
     assert carried is not None  # noqa: S101
@@ -119,7 +137,9 @@ def replica_lines(replica: Replica) -> Iterator[str]:
     weights = "16 bits" if replica.quantization == "none" else replica.quantization.upper()
     parts = {name: figure.likely for name, figure in memory.parts.items()}
     parts = {"weights": parts.pop("weights"), "KV": max(0, memory.pool.likely)} | parts
-    yield from memory_lines(f"per device, {layout}, {weights}:", parts, memory.device_memory, replica.card.name)
+    fixed = [figure for name, figure in memory.parts.items()]
+    between = f"without KV {sum(one.low for one in fixed) / GIB:.1f} to {sum(one.high for one in fixed) / GIB:.1f}"
+    yield from memory_lines(f"per device, {layout}, {weights}:", parts, memory.device_memory, replica.card.name, between)
 
 
 def batch_lines(option: BatchOption) -> Iterator[str]:
@@ -130,6 +150,16 @@ def batch_lines(option: BatchOption) -> Iterator[str]:
     each = option.price_of_thousand
     rows = "" if each is None else f"   {format_money(each.likely)} for 1,000 rows ({format_money(each.low)} to {format_money(each.high)})"
     yield labelled("costs", price(option) + rows)
+
+
+def kept(option: TrainOption) -> str:
+    """Whether the deadline is kept in all of the interval."""
+    limits = [limit for limit in (option.need.workload.deadline, option.need.workload.max_duration) if limit is not None]
+    if not limits or option.duration is None:
+        return ""
+    allowed = min(limits)
+    sure = option.duration.high <= allowed.total_seconds() * MICRO
+    return f"; deadline {format_duration(allowed)}: {'ok' if sure else 'likely'}"
 
 
 def in_16_bits(placement: Placement[ServeOption]) -> str:
@@ -143,13 +173,20 @@ def in_16_bits(placement: Placement[ServeOption]) -> str:
 def train_lines(option: TrainOption) -> Iterator[str]:
     fitting, need = option.fitting, option.need
     parts = {name: figure.likely for name, figure in fitting.memory.items()}
-    yield from memory_lines("per device:", parts, fitting.device_memory or 0, fitting.card.name)
+    whole = total(fitting.memory)
+    between = f"{whole.low / GIB:.1f} to {whole.high / GIB:.1f}"
+    yield from memory_lines("per device:", parts, fitting.device_memory or 0, fitting.card.name, between)
     yield labelled("as", f"{need.recipe}, {words(fitting.layout)}, batch {need.batch} of {need.sequence:,} tokens")
     step = fitting.step
     assert step is not None  # noqa: S101
     rate = need.batch * need.sequence / (step.likely / MICRO)
-    takes = f"   {option.need.steps:,} steps in {spread_time(option.duration)}" if option.duration and option.need.steps else ""
-    yield labelled("takes", f"{spread_time(step)} a step, {rate:,.0f} tokens a second{takes}")
+    yield labelled("takes", f"{spread_time(step)} a step, {rate:,.0f} tokens a second")
+    if option.duration and need.steps:
+        first = f"{duration(START.likely)} of them until the first"
+        yield labelled("", f"{need.steps:,} steps in {spread_time(option.duration)}, {first}{kept(option)}")
+    if option.expected and (interval := option.expected[1].interval):
+        lost = f"about {option.expected[1].interruptions:.1f} interruptions"
+        yield labelled("", f"{lost}; a checkpoint every {duration(interval)} loses least (Young 1974)")
     yield labelled("goes to", where(option))
     told = price(option)
     if (total_price := option.total_price) is not None:
@@ -159,11 +196,11 @@ def train_lines(option: TrainOption) -> Iterator[str]:
     yield labelled("costs", told)
 
 
-def memory_lines(head: str, parts: Mapping[str, int], size: int, card: str) -> Iterator[str]:
-    """The parts as a sum, and as a bar of one device."""
+def memory_lines(head: str, parts: Mapping[str, int], size: int, card: str, between: str) -> Iterator[str]:
+    """The parts as a sum with its interval, and as a bar of one device."""
     used = sum(parts.values())
     listed = " + ".join(f"{name} {amount / GIB:.1f}" for name, amount in parts.items() if amount)
-    yield labelled("needs", f"{head} {listed} = {used / GIB:.1f} of {size / GIB:.1f} GiB")
+    yield labelled("needs", f"{head} {listed} = {used / GIB:.1f} of {size / GIB:.1f} GiB ({between})")
     bar = "|".join(one for one in (cell(name, amount, size) for name, amount in parts.items()) if one)
     free = "." * round(BAR * max(0, size - used) / size)
     yield labelled("", f"[{bar}|{free}]  {used / size:.0%} of {'an' if card[0] in VOWELS else 'a'} {card}")
@@ -187,8 +224,11 @@ def verdict(option: ServeOption) -> str:
 def where(option: AnyOption) -> str:
     card = option.offer.card
     instance = option.offer.instance
-    devices = f"{option.nodes * option.offer.devices} x {card.name}" if card else f"{instance.cpus} CPUs, {format_bytes(instance.memory)}"
-    return f"{option.nodes} x {option.offer.name}   {devices}   {option.offer.purchase}   {option.offer.region}"
+    there = option.nodes * option.offer.devices
+    devices = f"{there} x {card.name}" if card else f"{instance.cpus} CPUs, {format_bytes(instance.memory)}"
+    idle = f", {there - option.devices} of them idle" if there > option.devices else ""
+    bought = f"{option.offer.purchase}   {option.offer.region}" if instance.region is None else "your own"
+    return f"{option.nodes} x {option.offer.name}   {devices}{idle}   {bought}"
 
 
 def price(option: AnyOption) -> str:
@@ -196,22 +236,28 @@ def price(option: AnyOption) -> str:
     hour = option.price_micro_hour
     if hour is None:
         return "-"
-    dated = f"   prices of {option.offer.price.date}" if option.offer.price else ""
+    dated = f"   prices of {option.offer.price.date}" if option.offer.price and option.offer.price.date else ""
     return f"{format_money(hour)}/h   {format_money(hour * HOURS_PER_MONTH)}/month{dated}"
 
 
 def others_lines(placement: AnyPlacement, chosen: AnyOption, *, wide: bool) -> Iterator[str]:
     """The offers that lost, each with its reason."""
     groups = list(placement.others)
-    shown = groups if wide else telling(groups, chosen)
-    names = [str(group.offer) for group in shown]
+    shown = sorted(groups, key=by_price) if wide else telling(groups, chosen)
+    names = [f"{group.best.nodes} x {group.offer}" for group in shown]
     width = max(map(len, names), default=0)
     for number, (group, name) in enumerate(zip(shown, names, strict=True)):
         option = group.best
         card = f"{option.nodes * group.offer.devices} x {group.offer.card.name}" if group.offer.card else "-"
         hour = format_money(option.price_micro_hour) + "/h" if option.price_micro_hour is not None else "-"
         more = f"   {len(groups) - len(shown)} more: -o wide" if number == len(shown) - 1 and len(groups) > len(shown) else ""
-        yield labelled("why not" if number == 0 else "", f"{name:<{width}}   {card:<16}{hour:>11}   {text(reason(option))}{more}")
+        yield labelled("why not" if number == 0 else "", f"{name:<{width}}   {card:<19}{hour:>11}   {text(reason(option))}{more}")
+
+
+def by_price(group: OfferOptions[AnyOption]) -> tuple[float, str]:
+    """Of all nodes of the best option; what has no price last."""
+    price = group.best.price_micro_hour
+    return UNKNOWN if price is None else price, str(group.offer)
 
 
 def telling(groups: list[OfferOptions[AnyOption]], chosen: AnyOption) -> list[OfferOptions[AnyOption]]:
@@ -241,7 +287,7 @@ def reason(option: AnyOption) -> str:
     if isinstance(option, BatchOption) and option.price_of_thousand:
         return f"dearer: {format_money(option.price_of_thousand.likely)} for 1,000 rows"
     if isinstance(option, TrainOption) and option.total_price:
-        return f"dearer: {format_money(option.total_price.likely)} in all"
+        return f"dearer: {format_money(option.total_price.likely)} in all, {duration(option.duration.likely if option.duration else 0)}"
     if isinstance(option, TrainOption) and option.price_of_million_tokens is not None:
         return f"dearer: {format_money(round(option.price_of_million_tokens))} a million tokens"
     return "dearer"
@@ -261,8 +307,15 @@ def source_lines(option: AnyOption) -> Iterator[str]:
         figures = dict(option.fitting.memory) | ({"step": option.fitting.step} if option.fitting.step else {})
     for number, (name, figure) in enumerate(figures.items()):
         yield labelled("sources" if number == 0 else "", f"{name}: {figure.source}")
+    if isinstance(option, ServeOption):
+        figures = {name: figure for name, figure in option.loading.items() if figure}
+    else:
+        figures = {"start": START} if isinstance(option, TrainOption) else {}
+    for name, figure in figures.items():
+        yield labelled("", f"{name}: {figure.source}")
     if option.offer.price:
         yield labelled("", f"price: {option.offer.price.source}")
+    yield labelled("", "formulas: docs/memory.md, docs/speed.md, docs/training-memory.md, docs/plan.md")
 
 
 def summary(plan: ClusterPlan) -> str:
@@ -284,7 +337,9 @@ def duration(micro: int) -> str:
 
 
 def spread(figure: Figure) -> str:
-    """`412 ms (310 to 560)`."""
+    """`412 ms (310 to 560)`; long ones as durations."""
+    if figure.likely >= LONG:
+        return spread_time(figure)
     return f"{figure.likely / 1000:,.0f} ms ({figure.low / 1000:,.0f} to {figure.high / 1000:,.0f})"
 
 

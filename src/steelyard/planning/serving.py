@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from math import ceil
 
@@ -42,6 +42,7 @@ ASSUMED_RATE = 1.0
 ASSUMED_PROMPT, ASSUMED_OUTPUT = 1000, 250
 ASSUMED_TTFT, ASSUMED_TPOT, ASSUMED_PERCENTILE = 2_000_000, 100_000, 95
 """Faster than people read; microseconds."""
+IN_FP8 = Assumption("weights in FP8, which vLLM makes from the published 16 bits while it loads", "quantization: none")
 MICRO = 1_000_000
 STORAGE_OF_MODELS = "models"
 """The name, among a Platform's storage, that weights are read from."""
@@ -340,7 +341,10 @@ def place_serve(need: ServeNeed, offers: Sequence[NodeOffer], *, shared: bool = 
             continue
         least = UNKNOWN if offer.price_micro_hour is None else offer.price_micro_hour / (offer.devices if shared else 1)
         options.append(OfferOptions(offer, least, partial(options_of, need, offer, offer.card, wanted, shared, known)))
-    return place(need.workload, options, need.assumed)
+    found = place(need.workload, options, need.assumed)
+    if found.chosen is None or found.chosen.replica.quantization != "fp8" or need.workload.quantization == "fp8" or need.native:
+        return found
+    return replace(found, assumed=(*found.assumed, IN_FP8))
 
 
 def options_of(

@@ -119,8 +119,8 @@ def contradiction(workload: Workload, architecture: Architecture, blueprint: Blu
         return Finding(rule="not-weighed", severity="error", object=workload.name, place=blueprint.place(workload, "model"),
                        excerpt=blueprint.excerpt(workload, "model"), message=f"{architecture.name} is an encoder: it writes no tokens",
                        next_step="a model that writes, such as meta-llama/Llama-3.1-8B-Instruct")  # fmt: skip
-    checks = (beyond_context(workload, architecture, blueprint), long_requests(workload, architecture, blueprint), at_odds(workload, blueprint))
-    return next((found for found in checks if found), None)
+    found = beyond_context(workload, architecture, blueprint) or long_requests(workload, architecture, blueprint)
+    return found or at_odds(workload, blueprint)
 
 
 def long_requests(workload: Workload, architecture: Architecture, blueprint: Blueprint) -> Finding | None:
