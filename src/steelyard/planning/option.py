@@ -31,7 +31,7 @@ class Refusal:
     rule: str
     message: str
     shortfall: int = 0
-    """Bytes that one device lacks, where that is the reason."""
+    """How far it is from being taken, within its rule: bytes that one device lacks, millionths of the SLO that are reached."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def refused(placement: AnyPlacement, blueprint: Blueprint, region: str, again: A
         rule, message, evidence = no_such_device(workload, model)
         step = what_fits(workload, again)
     else:
-        rule, evidence = nearest.refusal.rule, evidence_of(nearest)
+        rule, evidence = nearest.refusal.rule, evidence_of(nearest) if nearest.refusal.rule == "does-not-fit" else ""
         message = f"{name}: {told(nearest.refusal, nearest, region)}"
         step = next_step(nearest.refusal, nearest, region) or what_fits(workload, again)
     path = FIELDS.get(rule, ("gpu",) if not workload.gpu.auto else ())

@@ -24,7 +24,7 @@ from steelyard.planning.option import (
     unavailable,
     workers_on,
 )  # fmt: skip
-from steelyard.sizing.capacity import Answer, Capacity, Likely, Load, answer_at, capacity
+from steelyard.sizing.capacity import Answer, Capacity, Likely, Load, answer_at, capacity, used
 from steelyard.sizing.loading import loading
 from steelyard.sizing.need import Figure
 from steelyard.sizing.serving import GIB, Quantization, ServingMemory, impossible, serving_memory, usual_engine
@@ -141,7 +141,10 @@ class Replica:
             return self.unfit
         if self.capacity is None:
             return Refusal("speed-unknown", f"the speed of a {self.card.name} is not known")
-        return None if self.capacity.most else Refusal("slo-missed", slo_missed(self.need.load, self.capacity.at_most))
+        if self.capacity.most:
+            return None
+        load, reached = self.need.load, self.capacity.at_most
+        return Refusal("slo-missed", slo_missed(load, reached), round(MICRO * used(reached, load)))
 
     @property
     def validated(self) -> bool:
