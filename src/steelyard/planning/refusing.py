@@ -63,8 +63,8 @@ def told(refusal: Refusal, option: AnyOption, region: str) -> str:
         return f"no price is known in {region}, so nothing can be chosen; {where} would carry it"
     if refusal.rule == "interruption-unknown":
         return f"how often spot is interrupted is not known in {region}, so nothing can be chosen; {where} would carry it"
-    if refusal.rule == "slo-missed" and isinstance(option, ServeOption) and (floor := roofline(option)):
-        return f"no offer keeps the SLO; nearest is {where}: {refusal.message}{floor}"
+    if refusal.rule == "slo-missed" and isinstance(option, ServeOption):
+        return f"no offer keeps the SLO; nearest is {where}: {refusal.message}{roofline(option)}"
     return f"nothing that may be rented carries it; nearest is {where}: {refusal.message}"
 
 
@@ -77,7 +77,7 @@ def roofline(option: ServeOption) -> str:
     for what, limit, fastest in (("TTFT", load.ttft, alone.fastest_ttft), ("TPOT", load.tpot, alone.fastest_tpot)):
         if limit is not None and limit < fastest:
             return f"; below the roofline: no {what} under {milliseconds(fastest)} is possible there"
-    return " "
+    return ""
 
 
 def next_step(refusal: Refusal, option: AnyOption, region: str) -> str:

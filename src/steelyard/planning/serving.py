@@ -95,6 +95,8 @@ class Replica:
         """Why the layout cannot be, or nothing."""
         if self.quantization == "fp8" and "fp8" not in self.card.tflops and self.card.architecture not in FP8_WEIGHTS_ONLY:
             return f"no FP8 on {self.card.name}"
+        if self.quantization == "awq" and self.card.architecture == "Volta":
+            return f"no AWQ on {self.card.name}"
         if self.pipeline > self.need.model.layers:
             return f"{self.need.model.layers} layers cannot be shared by {self.pipeline} stages"
         return impossible(self.need.model, self.tensor, self.quantization)
