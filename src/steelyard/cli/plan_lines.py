@@ -103,8 +103,9 @@ def serve_lines(option: ServeOption) -> Iterator[str]:
     yield from replica_lines(replica)
     limits = [f"{name} {milliseconds(limit)}" for name, limit in (("TTFT", need.load.ttft), ("TPOT", need.load.tpot)) if limit is not None]
     kept = f"SLO {', '.join(limits)} for {need.load.percentile}%: {verdict(option)}" if limits else "no SLO"
+    validated = "" if replica.validated else f"   (not validated on {replica.card.name})"
     at_once = f"in the busiest hour, up to {count(answer.in_flight, 'request')} at once"
-    yield labelled("does", f"TTFT {spread(answer.ttft)}   TPOT {spread(answer.tpot)}   {at_once}   {kept}")
+    yield labelled("does", f"TTFT {spread(answer.ttft)}   TPOT {spread(answer.tpot)}   {at_once}   {kept}{validated}")
     carried = replica.capacity
     assert carried is not None  # noqa: S101
     yield labelled("", f"one replica carries {carried.rate:.3g} requests a second, {carried.most} at once, held by its {carried.limit}; "
