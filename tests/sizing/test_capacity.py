@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import Random
 from typing import cast
 
 import pytest
@@ -54,7 +55,9 @@ def test_the_first_limit_that_is_reached_is_named(limits: Load, held: int, most:
 
 def test_the_rate_is_the_mean_in_flight_over_the_time_in_the_replica() -> None:
     found = capacity(load(tpot=30 * MS, percentile=50), slower_with_each, 100, 64)
-    assert found.rate == pytest.approx(20 / (20e-3 + 100 * 30e-3))
+    busy = found.rate * 15e-3
+    wait = 15e-3 * busy / (2 * (1 - busy))
+    assert found.rate == pytest.approx(20 / (20e-3 + wait + 100 * 30e-3))
 
 
 def test_prompts_that_keep_it_busy_make_the_first_token_wait() -> None:
@@ -84,3 +87,22 @@ def test_so_many_are_in_flight_that_the_rate_gets_through(rate: float) -> None:
     found = answer_at(rate, load(), slower_with_each, 64)
     assert found.rate >= rate or found.in_flight == 64
     assert found.in_flight == 1 or likely(load(), slower_with_each, found.in_flight - 1).rate < rate
+
+
+def test_so_many_are_in_flight_as_a_simulation_of_random_arrivals_shows() -> None:
+    """Prompts of 100 ms one after the other, then 19 tokens of 10 ms whoever else is there."""
+    replica = cast("ReplicaSpeed", Made(lambda _batch: (110.0 * MS, 100.0 * MS, 10.0 * MS)))
+    found = likely(Load(8000, 20, None, None, 95), replica, 8)
+    random, clock, free = Random(3), 0.0, 0.0
+    spans = []
+    for _ in range(20_000):
+        clock += random.expovariate(found.rate)
+        free = max(clock, free) + 0.1
+        spans.append((clock, free + 0.01 + 19 * 0.01))
+    times = sorted([(start, 1) for start, _ in spans] + [(end, -1) for _, end in spans])
+    there, seen = 0, []
+    for _, change in times:
+        there += change
+        if change == 1:
+            seen.append(there - 1)
+    assert sum(seen) / len(seen) == pytest.approx(mean_in_flight(8, 95), rel=0.1)

@@ -250,7 +250,8 @@ def others_lines(placement: AnyPlacement, chosen: AnyOption, *, wide: bool) -> I
     for number, (group, name) in enumerate(zip(shown, names, strict=True)):
         option = group.best
         card = f"{option.nodes * group.offer.devices} x {group.offer.card.name}" if group.offer.card else "-"
-        hour = format_money(option.price_micro_hour) + "/h" if option.price_micro_hour is not None else "-"
+        misses = option.refusal is not None and option.refusal.rule == "slo-missed"  # so many replicas would not help
+        hour = "-" if option.price_micro_hour is None or misses else format_money(option.price_micro_hour) + "/h"
         more = f"   {len(groups) - len(shown)} more: -o wide" if number == len(shown) - 1 and len(groups) > len(shown) else ""
         yield labelled("why not" if number == 0 else "", f"{name:<{width}}   {card:<19}{hour:>11}   {text(reason(option))}{more}")
 

@@ -21,8 +21,8 @@ JUST_OUTSIDE = 1.25
 """By how much a cheaper offer may miss the SLO and still be worth a word."""
 NOT_WEIGHED: Mapping[str, tuple[str, ...]] = {
     "Platform": ("reservations", "nodes", "devices", "monitoring", "outputs"),
-    "Serve": ("max_duration", "max_price", "priority", "access"),
-    "Train": ("framework", "priority"),
+    "Serve": ("engine", "max_duration", "max_price", "priority", "access"),
+    "Train": ("framework", "checkpoint", "priority"),
     "Batch": ("max_duration", "max_price", "priority", "input", "prompt"),
     "Notebook": ("idle", "max_duration", "max_price", "priority"),
     "Rag": ("chunk", "search", "refresh", "documents", "embedder", "max_duration", "max_price"),
@@ -42,7 +42,7 @@ def just_outside(placement: Placement[ServeOption]) -> Finding | None:
     load = chosen.need.load
     ttft, tpot = (None if limit is None else round(limit * JUST_OUTSIDE) for limit in (load.ttft, load.tpot))
     looser = replace(chosen.need, load=replace(load, ttft=ttft, tpot=tpot))
-    option = place_serve(looser, near, shared=chosen.shared).chosen
+    option = place_serve(looser, near).chosen
     if option is None or option.preference[0] >= chosen.preference[0] or option.answer is None:
         return None
     reached = f"TTFT {ceil(option.answer.ttft.likely / 1000):,} ms, TPOT {ceil(option.answer.tpot.likely / 1000)} ms"

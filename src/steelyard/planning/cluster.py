@@ -16,17 +16,15 @@ from steelyard.planning.batch import BatchOption, batch_need, place_batch
 from steelyard.planning.offers import NodeOffer, node_offers
 from steelyard.planning.option import AnyOption as Chosen
 from steelyard.planning.option import Assumption, Placement
-from steelyard.planning.placements import AnyOption, AnyPlacement
+from steelyard.planning.placements import AnyPlacement
 from steelyard.planning.plain import PlainOption, place_plain, plain_need
+from steelyard.planning.pooling import NodeGroup, alone, pool, pooled
 from steelyard.planning.refusing import refused
 from steelyard.planning.serving import ServeOption, place_serve, serve_need
-from steelyard.planning.sharing import Item, Rentable, share
 from steelyard.planning.training import TrainOption, place_train, train_need
 from steelyard.sizing.serving import Quantization
 from steelyard.units import format_money
 
-SHARED_OFFERS = 6
-"""Offers that are considered for each workload that shares nodes: its cheapest."""
 AnyWorkload = TypeVar("AnyWorkload", bound=Workload)
 
 REGION = "us-east-1"
@@ -57,22 +55,6 @@ class Market:
 
 
 @dataclass(frozen=True, slots=True)
-class NodeGroup:
-    """Nodes of one offer, and the workloads on them."""
-
-    offer: NodeOffer
-    count: int
-    """In a usual hour."""
-    count_at_peak: int
-    workloads: tuple[str, ...]
-
-    @property
-    def price_micro_hour(self) -> int:
-        """In a usual hour; only offers with a price are chosen."""
-        return (self.offer.price_micro_hour or 0) * self.count
-
-
-@dataclass(frozen=True, slots=True)
 class ClusterPlan:
     """All placements, the nodes that they need, and what is worth telling. An error among the findings: it cannot be carried out."""
 
@@ -82,7 +64,7 @@ class ClusterPlan:
     nodes: tuple[NodeGroup, ...]
     findings: tuple[Finding, ...]
     sharing_bound: float | None
-    """Micro-dollars an hour that no other way of sharing goes below; None where no nodes are shared."""
+    """Micro-dollars an hour that servers which may share nodes cost at least, among the considered offers; None without such."""
 
     @property
     def feasible(self) -> bool:
@@ -97,10 +79,16 @@ class ClusterPlan:
 def plan_cluster(blueprint: Blueprint, models: Mapping[str, ModelFacts], market: Market) -> ClusterPlan:
     """Place every Serve, Train and Batch of the blueprint whose name is in `models`, and what says itself what it needs."""
     planner = _Planner(blueprint, models, market)
-    serves = [planner.serve(one) for one in blueprint.workloads if isinstance(one, Serve) and one.name in models]
-    serves, nodes, bound = settled(serves, blueprint)
-    planner.take(nodes)
-    by_name: dict[str, AnyPlacement] = {one.workload.name: one for one in serves}
+    by_name: dict[str, AnyPlacement] = {}
+    nodes: list[NodeGroup] = []
+    bounds: list[float] = []
+    serves = [one for one in blueprint.workloads if isinstance(one, Serve) and one.name in models]
+    for name in dict.fromkeys(pool(one, blueprint) for one in serves):
+        found = pooled([planner.serve(one) for one in serves if pool(one, blueprint) == name])
+        by_name |= {one.workload.name: one for one in found.placements}
+        bounds += [found.bound] if found.bound is not None else []
+        nodes += found.nodes
+        planner.take(found.nodes)
     for workload in blueprint.workloads:
         if workload.name in by_name or not (workload.name in models or says_itself(workload)):
             continue
@@ -113,7 +101,7 @@ def plan_cluster(blueprint: Blueprint, models: Mapping[str, ModelFacts], market:
     findings = [finding for placement in placements for finding in planner.findings(placement)]
     findings += [*unknown_instances(blueprint, market.instances), *of_teams(blueprint, placements), *quota_findings(nodes, market.quotas)]
     findings += [*given_out_twice(nodes), *over_limits(blueprint, nodes), *not_acted_on(blueprint)]
-    return ClusterPlan(blueprint, planner.region, placements, tuple(nodes), tuple(findings), bound)
+    return ClusterPlan(blueprint, planner.region, placements, tuple(nodes), tuple(findings), sum(bounds) if bounds else None)
 
 
 class _Planner:
@@ -122,8 +110,6 @@ class _Planner:
     def __init__(self, blueprint: Blueprint, models: Mapping[str, ModelFacts], market: Market) -> None:
         self.blueprint, self.models, self.market = blueprint, models, market
         self.region = blueprint.platform.region if blueprint.platform else REGION
-        serves = [one for one in blueprint.workloads if isinstance(one, Serve) and one.name in models]
-        self.pools = [pool(one, blueprint) for one in serves]
         self.taken: dict[str, int] = {}
         """Of one's own nodes, how many are given out, by type."""
 
@@ -131,15 +117,17 @@ class _Planner:
         """What this workload may be placed on. A server is not put on nodes that may be taken away, unless that is what was asked."""
         platform = self.blueprint.platform
         written = {platform.spot if platform else "auto", workload.spot}
-        spot = "only" in written or ("never" not in written and isinstance(workload, Train))
-        purchases: tuple[Purchase, ...] = ("spot",) if "only" in written else ("on-demand", "spot") if spot else ("on-demand",)
+        if "never" in written:
+            purchases: tuple[Purchase, ...] = ("on-demand",)
+        else:
+            purchases = ("spot",) if "only" in written else ("on-demand", "spot") if isinstance(workload, Train) else ("on-demand",)
         instances = [self.left_of(one) for one in self.market.instances if self.offered(one)]
         return node_offers(instances, self.market.prices, self.region, platform.instances if platform else (), purchases)
 
     def left_of(self, one: InstanceType) -> InstanceType:
         """The type with as many nodes as nobody has yet."""
         taken = self.taken.get(one.name, 0)
-        return one if one.nodes is None or not taken else replace(one, nodes=one.nodes - taken)
+        return one if one.nodes is None or not taken else replace(one, nodes=max(0, one.nodes - taken))
 
     def take(self, nodes: Sequence[NodeGroup]) -> None:
         """Count the nodes of one's own that are given out."""
@@ -176,9 +164,8 @@ class _Planner:
 
     def serve_on(self, workload: Serve) -> Placement[ServeOption]:
         facts = self.models[workload.name]
-        shared = self.pools.count(pool(workload, self.blueprint)) > 1
         need = serve_need(workload, facts.architecture, facts.native, self.blueprint.platform)
-        return place_serve(need, self.offers(workload), shared=shared)
+        return place_serve(need, self.offers(workload))
 
     def train_on(self, workload: Train) -> Placement[TrainOption]:
         facts, platform = self.models[workload.name], self.blueprint.platform
@@ -218,71 +205,6 @@ def liking(workload: Workload, device: Device) -> tuple[Assumption, ...]:
     """That a later alternative was taken, if it was."""
     first = workload.gpu.alternatives[0]
     return () if device == first else (Assumption(f"{device}, since nothing that may be rented carries it on {first}", f"gpu: {first}"),)
-
-
-def pool(workload: Workload, blueprint: Blueprint) -> str:
-    """Who may share nodes with whom: all, but for the workloads of a team that is fenced off."""
-    team = blueprint.team(workload.team)
-    return team.name if team and team.isolation == "strict" else ""
-
-
-def alone(option: AnyOption, name: str) -> NodeGroup:
-    """The nodes of a workload that shares none."""
-    at_peak = option.nodes_at_peak if isinstance(option, ServeOption) else option.nodes
-    return NodeGroup(option.offer, option.nodes, at_peak, (name,))
-
-
-def settled(
-    placements: Sequence[Placement[ServeOption]], blueprint: Blueprint,
-) -> tuple[list[Placement[ServeOption]], list[NodeGroup], float | None]:
-    """The placements with their nodes, shared where that is cheaper, and the bound of what sharing could reach."""
-    nodes: list[NodeGroup] = []
-    bounds: list[float] = []
-    done = {one.workload.name: one for one in placements}
-    for name in dict.fromkeys(pool(one.workload, blueprint) for one in placements):
-        sharing: list[Placement[ServeOption]] = []
-        for one in placements:
-            if one.chosen is None or pool(one.workload, blueprint) != name:
-                continue
-            if one.chosen.shared and one.chosen.replica.pipeline == 1:
-                sharing.append(one)
-            else:
-                nodes.append(alone(one.chosen, one.workload.name))
-        if sharing:
-            together, groups, bound = shared_nodes(sharing)
-            done |= {one.workload.name: one for one in together}
-            nodes += groups
-            bounds.append(bound)
-    return [done[one.workload.name] for one in placements], nodes, sum(bounds) if bounds else None
-
-
-def shared_nodes(placements: Sequence[Placement[ServeOption]]) -> tuple[list[Placement[ServeOption]], list[NodeGroup], float]:
-    """The cheapest nodes that hold these together."""
-    ways = {one.workload.name: ways_of(one) for one in placements}
-    offers = {str(option.offer): option.offer for options in ways.values() for option in options.values()}
-    found = share([Item(name, {key: option.devices for key, option in options.items()}) for name, options in ways.items()],
-                  {key: Rentable(offer.price_micro_hour or 0, offer.devices, offer.most) for key, offer in offers.items()})  # fmt: skip
-    placed = [replace(one, chosen=ways[one.workload.name][found.where[one.workload.name]]) for one in placements]
-    groups = []
-    for key, count in found.nodes.items():
-        there = [one for one in placed if found.where[one.workload.name] == key]
-        at_peak = sum(one.chosen.replicas_at_peak * one.chosen.replica.devices for one in there if one.chosen)
-        groups.append(NodeGroup(offers[key], count, -(-at_peak // offers[key].devices), tuple(one.workload.name for one in there)))
-    return placed, groups, found.bound
-
-
-def ways_of(placement: Placement[ServeOption]) -> dict[str, ServeOption]:
-    """By offer, the option that takes the fewest devices, of the offers that cost least when they are shared."""
-    chosen = placement.chosen
-    assert chosen is not None  # noqa: S101  (only asked of what was placed)
-    found = {str(chosen.offer): chosen}
-    for one in placement.weighed:
-        scarce = all(option.offer.most is not None for option in found.values())
-        if len(found) == SHARED_OFFERS or (one.bound > (chosen.price_micro_hour or 0) and not scarce):
-            break
-        if one.best.refusal is None and one.best.replica.pipeline == 1:
-            found[str(one.offer)] = one.best
-    return found
 
 
 def quota_findings(nodes: Sequence[NodeGroup], quotas: Mapping[str, float]) -> list[Finding]:

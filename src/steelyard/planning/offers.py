@@ -16,8 +16,9 @@ RESERVED = 1.075
 """A card that is sold with 24, 48 or 192 GB keeps some of it for error correction, and reports 22.4, 44.7 and 179 GiB."""
 ROUNDED = 0.02
 """By so much may what is asked for differ from what a card is sold with."""
-QUOTAS = {"p": "L-417A185B", "g": "L-DB2E81BA"}
-"""Service quota of running on-demand vCPUs, by the first letter of the family (AWS Service Quotas, EC2)."""
+QUOTAS = {"p": "L-417A185B", "g": "L-DB2E81BA"} | dict.fromkeys("acdhimrtz", "L-1216C47A")
+"""Service quota of running on-demand vCPUs, by the first letter of the family (AWS Service Quotas, EC2; the last is that of the standard
+families). Those of spot are not in the catalogue."""
 
 
 @dataclass(frozen=True)

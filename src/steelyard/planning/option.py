@@ -14,7 +14,7 @@ from steelyard.units import format_bytes
 HOURS_PER_MONTH = 730
 NEAREST_FIRST = (
     "too-many-replicas", "not-enough-nodes", "over-max-price", "deadline-missed", "slo-missed", "price-unknown", "interruption-unknown",
-    "never-chosen", "does-not-fit", "node-too-small", "layout-impossible", "speed-unknown", "memory-unknown",
+    "never-ends", "never-chosen", "does-not-fit", "node-too-small", "layout-impossible", "speed-unknown", "memory-unknown",
 )  # fmt: skip
 """Reasons against an option, from the one that a person can most easily change: of several refusals, the first is told."""
 KEPT = 0.1
@@ -86,7 +86,7 @@ class OfferOptions(Generic[AnyOption]):
         """What can be taken at the least price; else what came nearest to it."""
         found: AnyOption | None = None
         for option in sorted(self.options, key=lambda one: one.bound):
-            if found is not None and option.bound >= found.preference[0]:
+            if found is not None and option.bound > found.preference[0]:
                 break  # and so are all that follow
             if option.refusal is None and (found is None or order(option) < order(found)):
                 found = option

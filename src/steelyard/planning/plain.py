@@ -72,6 +72,8 @@ class PlainOption:
     @cached_property
     def refusal(self) -> Refusal | None:
         if self.per_node < 1:
+            if self.each > self.offer.devices:
+                return Refusal("node-too-small", f"{self.each} devices are asked for, and a node has {self.offer.devices}", self.each)
             return too_small(self.offer, self.need.workload, cpus=self.need.cpus, memory=self.need.memory)
         if reason := unavailable(self.offer):
             return reason

@@ -145,8 +145,10 @@ def listed(parts: Mapping[str, Figure]) -> str:
 def no_such_device(workload: Workload, model: Architecture | None) -> tuple[str, str, str]:
     """For a device that no offer has: rule, message, evidence. A memory that is too small for the model is told as such."""
     device = workload.gpu.alternatives[0] if workload.gpu.alternatives else Device()
-    if workload.gpu.none:
-        return "no-such-device", f"a {workload.kind} needs a GPU: it is weighed as vLLM runs it", ""
+    if workload.gpu.none and isinstance(workload, Serve | Train):
+        return "no-such-device", f"a {workload.kind} is weighed on GPUs only", ""
+    if workload.gpu.none or workload.gpu.auto:
+        return "no-such-device", "none of the instance types that may be used is without accelerators, or carries it", ""
     if device.memory is not None and device.name is None and isinstance(workload, Serve) and model and not model.encoder:
         memory = serving_memory(model, 1, round(MOST_USABLE * device.memory / 10**9 * GIB))
         short = memory.kv_of(model, 1) - memory.pool.likely

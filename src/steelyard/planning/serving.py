@@ -24,7 +24,7 @@ from steelyard.planning.option import (
     unavailable,
     workers_on,
 )  # fmt: skip
-from steelyard.sizing.capacity import Answer, Capacity, Likely, Load, answer_at, capacity, used
+from steelyard.sizing.capacity import Answer, Capacity, Likely, Load, answer_at, capacity, missed, used
 from steelyard.sizing.loading import loading
 from steelyard.sizing.need import Figure
 from steelyard.sizing.serving import GIB, Quantization, ServingMemory, impossible, serving_memory, usual_engine
@@ -166,8 +166,6 @@ class ServeOption:
 
     replica: Replica
     offer: NodeOffer
-    shared: bool
-    """Whether other workloads may use what it leaves of its nodes: then it costs its share at least, else whole nodes."""
 
     @property
     def need(self) -> ServeNeed:
@@ -236,16 +234,20 @@ class ServeOption:
         each = self.offer.price_micro_hour
         if each is None or self.offer.never or self.replica.unfit:
             return UNKNOWN
-        return each * self.replica.devices / self.offer.devices if self.shared else each * self.nodes_for(1)
+        return each * self.nodes_for(1)
 
     @property
     def preference(self) -> tuple[float, ...]:
         each = self.offer.price_micro_hour
         if each is None:
             return (UNKNOWN, UNKNOWN)
-        if self.shared:
-            return (each * self.devices / self.offer.devices, each * self.replicas_at_peak * self.replica.devices / self.offer.devices)
         return (each * self.nodes, each * self.nodes_at_peak)
+
+    @property
+    def share_price(self) -> float:
+        """Micro-dollars an hour of its devices alone, where others use the rest of its nodes."""
+        each = self.offer.price_micro_hour
+        return UNKNOWN if each is None else each * self.devices / self.offer.devices
 
     @cached_property
     def loading(self) -> Mapping[str, Figure | None]:
@@ -268,10 +270,8 @@ class ServeOption:
 def serve_need(workload: Serve, model: Architecture, native: Quantization | None = None, platform: Platform | None = None) -> ServeNeed:
     """What `workload` asks for. `native`: the format that the model is published in, where that is not 16 bits."""
     assumed: list[Assumption] = []
-    prompt, output = lengths(workload, assumed)
+    prompt, output = lengths(workload, model, assumed)
     context = context_of(workload, model, prompt + output, assumed)
-    if workload.traffic is None or workload.traffic.prompt is None:
-        prompt, output = shortened(prompt, output, context)
     load = load_of(workload, prompt, output, assumed)
     storage, tib, said = storage_of_models(platform)
     if not said:
@@ -281,14 +281,17 @@ def serve_need(workload: Serve, model: Architecture, native: Quantization | None
     return ServeNeed(workload, model, context, rate, peak, load, formats(workload, native), native, storage, tib, tuple(assumed))
 
 
-def lengths(workload: Serve, assumed: list[Assumption]) -> tuple[int, int]:
-    """Tokens of a prompt and of its answer, as written, else assumed."""
-    traffic = workload.traffic
-    prompt, output = (traffic.prompt or ASSUMED_PROMPT, traffic.output or ASSUMED_OUTPUT) if traffic else (ASSUMED_PROMPT, ASSUMED_OUTPUT)
+def lengths(workload: Serve, model: Architecture, assumed: list[Assumption]) -> tuple[int, int]:
+    """Tokens of a prompt and of its answer, as written; what is not written is assumed, and fits into the context."""
+    traffic, limit = workload.traffic, model.context if workload.context == "auto" else workload.context
+    prompt, output = (traffic.prompt, traffic.output) if traffic else (None, None)
+    told = (prompt, output)
+    output = output or max(1, min(ASSUMED_OUTPUT, limit // 4, limit - (prompt or 1)))
+    prompt = prompt or max(1, min(ASSUMED_PROMPT, limit - output))
     if traffic is None:
         assumed.append(Assumption(f"{ASSUMED_RATE:g} request a second, {prompt:,} tokens in and {output:,} out",
                                   "traffic: {rate: 4/s, prompt: 1200, output: 300, peak: 3x}"))
-    elif traffic.prompt is None or traffic.output is None:
+    elif None in told:
         assumed.append(Assumption(f"{prompt:,} tokens in and {output:,} out", "traffic: {prompt: 1200, output: 300}"))
     return prompt, output
 
@@ -323,12 +326,6 @@ def storage_of_models(platform: Platform | None) -> tuple[Storage, float | None,
     return storage, None if size is None else size / 2**40, named is not None
 
 
-def shortened(prompt: int, output: int, context: int) -> tuple[int, int]:
-    """Assumed lengths that stay within the context."""
-    output = min(output, max(1, context // 4))
-    return min(prompt, max(1, context - output)), output
-
-
 def formats(workload: Serve, native: Quantization | None) -> tuple[Quantization, ...]:
     """The precisions that may be taken. `auto` is the model's own, and FP8, which needs no calibrated copy of the weights."""
     if workload.quantization != "auto":
@@ -336,7 +333,7 @@ def formats(workload: Serve, native: Quantization | None) -> tuple[Quantization,
     return (native,) if native else ("none", "fp8")
 
 
-def place_serve(need: ServeNeed, offers: Sequence[NodeOffer], *, shared: bool = False) -> Placement[ServeOption]:
+def place_serve(need: ServeNeed, offers: Sequence[NodeOffer]) -> Placement[ServeOption]:
     """The cheapest offer that carries the need, and the others."""
     known: dict[tuple[str, int, int, Quantization], Replica] = {}
     options = []
@@ -344,8 +341,8 @@ def place_serve(need: ServeNeed, offers: Sequence[NodeOffer], *, shared: bool = 
         wanted = asked(need.workload.gpu, offer.card) if offer.card else None
         if offer.card is None or wanted is None or not any(allowed(wanted, devices) for devices in possible(wanted, offer.devices)):
             continue
-        least = UNKNOWN if offer.price_micro_hour is None else offer.price_micro_hour / (offer.devices if shared else 1)
-        options.append(OfferOptions(offer, least, partial(options_of, need, offer, offer.card, wanted, shared, known)))
+        least = UNKNOWN if offer.price_micro_hour is None or offer.never else offer.price_micro_hour
+        options.append(OfferOptions(offer, least, partial(options_of, need, offer, offer.card, wanted, known)))
     found = place(need.workload, options, need.assumed)
     if found.chosen is None or found.chosen.replica.quantization != "fp8" or need.workload.quantization == "fp8" or need.native:
         return found
@@ -353,11 +350,10 @@ def place_serve(need: ServeNeed, offers: Sequence[NodeOffer], *, shared: bool = 
 
 
 def options_of(
-    need: ServeNeed, offer: NodeOffer, card: Accelerator, wanted: Device, shared: bool,
-    known: dict[tuple[str, int, int, Quantization], Replica],
+    need: ServeNeed, offer: NodeOffer, card: Accelerator, wanted: Device, known: dict[tuple[str, int, int, Quantization], Replica],
 ) -> list[ServeOption]:
     """Every layout on one offer."""
-    return [ServeOption(one, offer, shared) for one in layouts(need, offer, card, wanted, known)]
+    return [ServeOption(one, offer) for one in layouts(need, offer, card, wanted, known)]
 
 
 def in_precision(placement: Placement[ServeOption], quantization: Quantization) -> ServeOption | None:
@@ -373,7 +369,8 @@ def in_precision(placement: Placement[ServeOption], quantization: Quantization) 
 def layouts(
     need: ServeNeed, offer: NodeOffer, card: Accelerator, wanted: Device, known: dict[tuple[str, int, int, Quantization], Replica],
 ) -> list[Replica]:
-    """For each precision every layout within a node; over several nodes only where none within one fits."""
+    """For each precision every layout within a node, and the fewest whole nodes that hold the model: where it hardly fits on one, two carry
+    more than twice as much."""
 
     def replica(tensor: int, pipeline: int, quantization: Quantization) -> Replica:
         return known.setdefault((card.name, tensor, pipeline, quantization), Replica(need, card, tensor, pipeline, quantization))
@@ -382,9 +379,10 @@ def layouts(
     for quantization in need.quantizations:
         within = [replica(tensor, 1, quantization) for tensor in tensors(wanted, offer.devices)]
         found += within
-        if offer.devices == WHOLE_NODE and not any(one.unfit is None for one in within):
+        if offer.devices == WHOLE_NODE:
             over = [replica(WHOLE_NODE, stages, quantization) for stages in PIPELINE if allowed(wanted, WHOLE_NODE * stages)]
-            found += [one for one in over if one.unfit is None]
+            fitting = [one for one in over if one.unfit is None] or over[-1:]
+            found += fitting[:1]
     return found
 
 
@@ -406,9 +404,11 @@ def allowed(wanted: Device, devices: int) -> bool:
 
 def slo_missed(load: Load, found: Likely) -> str:
     """Which limit even one request at a time misses."""
-    if load.ttft is not None and found.ttft > load.ttft:
-        return f"TTFT {milliseconds(found.ttft)}, and {milliseconds(load.ttft)} are allowed"
-    return f"TPOT {milliseconds(found.tpot)}, and {milliseconds(load.tpot or 0)} are allowed"
+    limit = missed(found, load)
+    if limit == "prompts":
+        return f"reading prompts would keep it busy {found.busy:.0%} of the time"
+    reached, allowed_at_most = (found.ttft, load.ttft) if limit == "TTFT" else (found.tpot, load.tpot)
+    return f"{limit} {milliseconds(reached)}, and {milliseconds(allowed_at_most or 0)} are allowed"
 
 
 def milliseconds(micro: float) -> str:

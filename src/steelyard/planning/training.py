@@ -39,6 +39,10 @@ ASSUMED_BATCH, ASSUMED_SEQUENCE = 64, 2048
 MILLION = 1_000_000
 """Tokens that are priced where nobody knows how many there are."""
 GIB = 1024**3
+LONG_RUN = 1000 * 3600 * 1_000_000
+"""Microseconds of work over which interruptions are averaged where nobody knows how long a training is."""
+MOST_AT_ONCE = 4096
+"""Sequences of one forward pass that are tried at most."""
 MICRO = 1_000_000
 HOUR = 3600 * MICRO
 START = Figure(180 * MICRO, 420 * MICRO, 900 * MICRO, "a node of EC2 from nothing, its image, and the first step: assumed, not measured")
@@ -95,7 +99,7 @@ class Fitting:
         if self.impossible or self.device_memory is None:
             return self.smallest
         share = self.need.batch // self.smallest.data
-        sizes = [size for size in range(1, share + 1) if share % size == 0]
+        sizes = divisors(share)
         return replace(self.smallest, micro_batch=largest_micro_batch(self.need.model, self.smallest, self.device_memory, sizes) or 1)
 
     @cached_property
@@ -149,6 +153,8 @@ class TrainOption:
             return reason
         if self.fitting.step is None:
             return Refusal("speed-unknown", f"the speed of a {self.fitting.card.name} is not known")
+        if self.interrupted(LONG_RUN, START.likely).interruptions == UNKNOWN:
+            return Refusal("never-ends", "it is interrupted more often than it gets on")
         return not_enough_nodes(self.offer, self.nodes) or too_long(self) or too_dear(self)
 
     @property
@@ -169,10 +175,14 @@ class TrainOption:
         """The work with its start and its interruptions: low, likely, high."""
         if self.work is None:
             return None
+        work = self.work
+        return self.interrupted(work.low, START.low), self.interrupted(work.likely, START.likely), self.interrupted(work.high, START.high)
+
+    def interrupted(self, work: int, start: int) -> Expected:
+        """So much work with what interruptions are expected to cost."""
         saving = round(checkpoint_bytes(self.need.model, self.fitting.layout) / CHECKPOINT_RATE * MICRO)
         rate = (self.offer.price.interruption or 0.0) * self.nodes if self.offer.price else 0.0
-        low, likely, high = ((self.work.low, START.low), (self.work.likely, START.likely), (self.work.high, START.high))
-        return with_interruptions(*low, rate, saving), with_interruptions(*likely, rate, saving), with_interruptions(*high, rate, saving)
+        return with_interruptions(work, start, rate, saving)
 
     @cached_property
     def duration(self) -> Figure | None:
@@ -196,7 +206,10 @@ class TrainOption:
         """Micro-dollars of a million tokens, without the start."""
         if self.fitting.step is None or self.price_micro_hour is None:
             return None
-        return self.price_micro_hour * self.fitting.step.likely / HOUR / (self.need.batch * self.need.sequence) * 1e6
+        lost = 1.0
+        if self.offer.price and self.offer.price.interruption:  # what a long training loses to interruptions
+            lost = self.interrupted(LONG_RUN, START.likely).total / LONG_RUN
+        return lost * self.price_micro_hour * self.fitting.step.likely / HOUR / (self.need.batch * self.need.sequence) * 1e6
 
     @cached_property
     def bound(self) -> float:
@@ -241,7 +254,9 @@ def train_need(workload: Train, model: Architecture, data_tokens: int | None = N
         batch = workload.batch
     tokens = length(workload, batch, sequence, data_tokens)
     if tokens is None:
-        assumed.append(Assumption("length not known: the data are not here to be counted", "tokens: 1B, or steps: 2000"))
+        limits = [field for field in ("deadline", "max_duration", "max_price") if getattr(workload, field) is not None]
+        unchecked = f"; {', '.join(limits)} cannot be checked" if limits else ""
+        assumed.append(Assumption(f"length not known: the data are not here to be counted{unchecked}", "tokens: 1B, or steps: 2000"))
     assert workload.recipe != "custom"  # noqa: S101  (a script of one's own has no model to weigh)
     return TrainNeed(workload, model, workload.recipe, sequence, batch, tokens, tuple(assumed))
 
@@ -284,25 +299,35 @@ def options_of(
     need: TrainNeed, offer: NodeOffer, card: Accelerator, counts: Sequence[tuple[int, int]],
     known: dict[tuple[str, TrainLayout, int, float | None], Fitting],
 ) -> list[TrainOption]:
-    """Options on one offer, with more and more nodes until one is enough: more nodes never make a token cheaper."""
+    """Options on one offer, with more and more nodes until the model fits with nothing computed twice and no tensors shared: from there on
+    more nodes only add communication, and are tried only for the sake of time."""
     found: list[TrainOption] = []
     for nodes, per_node in counts:
         network = offer.instance.network_gbit_s if nodes > 1 else None
         options: list[TrainOption] = []
         for layout in layouts(need, nodes * per_node, per_node):
-            if layout.tensor > 1 and any(option.fitting.unfit is None for option in options):
+            if layout.tensor > 1 and any(option.fitting.unfit is None and option.fitting.smallest.tensor == 1 for option in options):
                 break  # tensor parallelism needs another model code: only where nothing else fits
             key = (card.name, layout, per_node, network)
             fitting = known.setdefault(key, Fitting(need, card, layout, per_node, network))
             options.append(TrainOption(fitting, offer, nodes))
-            if layout == simplest(layout) and fitting.unfit is None:
-                break  # it computes nothing twice and exchanges gradients only: no other layout is faster
+            if layout == simplest(layout) and layout.adapters_only and fitting.unfit is None:
+                break  # nothing is computed twice, and the gradients of adapters are small: no other layout is faster
         found += options
-        if any(option.fitting.unfit is None for option in options) and not limited(need):
-            break
-        if any(option.refusal is None for option in options):
+        if any(easy(option) for option in options) and (not limited(need) or any(option.refusal is None for option in options)):
             break
     return found
+
+
+def easy(option: TrainOption) -> bool:
+    """Whether it fits without computing anything twice and without sharing tensors."""
+    layout = option.fitting.smallest
+    return layout.tensor == 1 and layout.checkpointing == "none" and option.fitting.unfit is None
+
+
+def divisors(number: int) -> list[int]:
+    """All of them, rising; up to `MOST_AT_ONCE`, which no device holds."""
+    return [size for size in range(1, min(number, MOST_AT_ONCE) + 1) if number % size == 0]
 
 
 def limited(need: TrainNeed) -> bool:
@@ -316,10 +341,12 @@ def node_counts(need: TrainNeed, offer: NodeOffer, wanted: Device, most_devices:
     if workers == "auto" and not wanted.counted:
         found = [(nodes, offer.devices) for nodes in NODES]
     else:
-        counts = (workers,) if workers != "auto" else range(wanted.count.low, wanted.count.high + 1)
+        top = min(wanted.count.high, NODES[-1] * offer.devices)
+        counts = (workers,) if workers != "auto" else range(wanted.count.low, top + 1)
         found = [(devices // per_node, per_node) for devices in counts
                  if (per_node := min(devices, offer.devices)) and devices % per_node == 0]  # fmt: skip
-    return [(nodes, each) for nodes, each in found if most_devices is None or nodes * each <= most_devices]
+        found.sort(key=lambda pair: (pair[0], -pair[1]))  # a node costs the same however many of its devices are used
+    return [(nodes, each) for nodes, each in found if most_devices is None or nodes * offer.devices <= most_devices]
 
 
 def layouts(need: TrainNeed, devices: int, per_node: int) -> Iterator[TrainLayout]:

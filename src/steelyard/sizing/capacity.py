@@ -76,13 +76,21 @@ class Capacity:
 
 def capacity(load: Load, speed: ReplicaSpeed, held: int, sequences: int) -> Capacity:
     """The capacity of a replica whose KV cache holds `held` requests, and whose engine takes `sequences` at once (`max_num_seqs`)."""
-    top = min(held, sequences)
+    top = min(held_at(held, load.percentile), sequences)
     most = most_within(load, speed, top)
     at_most = likely(load, speed, max(1, most))
     limit: Limit = "KV cache" if held < sequences else "max_num_seqs"
     if most < top:
         limit = missed(likely(load, speed, most + 1), load)
     return Capacity(most, limit, at_most.rate if most else 0.0, at_most)
+
+
+def held_at(held: int, percentile: int) -> int:
+    """Requests in flight at the percentile when 95% of the time no more than `held` are there: memory is not a matter of the SLO."""
+    if percentile >= MEMORY_PERCENTILE or not held:
+        return held
+    mean = mean_in_flight(held, MEMORY_PERCENTILE)
+    return max(1, int(mean + max(0.0, NormalDist().inv_cdf(percentile / 100)) * sqrt(mean)))
 
 
 def most_within(load: Load, speed: ReplicaSpeed, top: int) -> int:
@@ -114,6 +122,7 @@ def missed(found: Likely, load: Load) -> Limit:
     return "TTFT" if load.ttft and found.ttft > load.ttft else "prompts"
 
 
+MEMORY_PERCENTILE = 95
 BUSIEST = 0.9
 """Of the time, for reading prompts: beyond, nothing is written. A choice of ours; without an SLO nothing else would limit it."""
 STUCK = 0.999
@@ -124,15 +133,28 @@ def likely(load: Load, speed: ReplicaSpeed, in_flight: int) -> Likely:
     """What a replica does when at the percentile `in_flight` requests are there."""
     mean = mean_in_flight(in_flight, load.percentile)
     first, prompt, tpot = speed.micro(max(1.0, mean))
-    rate = mean / (first + max(0, load.output - 1) * tpot)  # a microsecond; waiting for prompts is left out, so it is a little high
-    busy = min(rate * prompt, STUCK)
+    busy = min(busy_at(mean, prompt, first + max(0, load.output - 1) * tpot), STUCK)
+    rate = busy / prompt if prompt > 0 else mean / (first + max(0, load.output - 1) * tpot)  # a microsecond
     waits = prompt / (2 * (1 - busy)) * max(0.0, log(busy / (1 - load.percentile / 100))) if busy > 0 else 0.0
     return Likely(in_flight, rate * MICRO, first + waits, speed.micro(in_flight)[2], busy)
 
 
+def busy_at(mean: float, prompt: float, alone: float) -> float:
+    """The share rho of the time in which prompts are read, when `mean` requests are there, each for `alone` and its wait.
+
+    Little's law with the mean wait of the M/D/1 queue (Pollaczek and Khinchine): mean = rho / prompt x (alone + prompt rho / 2 (1 - rho)),
+    solved for rho.
+    """
+    a, b, c = 2 * alone - prompt, -2 * (alone + mean * prompt), 2 * mean * prompt
+    if abs(a) < 1e-9 * alone:
+        return -c / b
+    return (-b - sqrt(max(0.0, b * b - 4 * a * c))) / (2 * a)
+
+
 def mean_in_flight(most: int, percentile: int) -> float:
-    """The mean of a Poisson variable that stays at or below `most` at the percentile: most = mean + z sqrt(mean)."""
-    z = NormalDist().inv_cdf(percentile / 100)
+    """The mean of a Poisson variable that stays at or below `most` at the percentile, or at the median where that is more:
+    most = mean + z sqrt(mean)."""
+    z = max(0.0, NormalDist().inv_cdf(percentile / 100))
     root = (-z + sqrt(z * z + 4 * most)) / 2
     return root * root
 

@@ -115,6 +115,8 @@ def data_bytes(workload: Train, folder: Path) -> int | None:
 
 def contradiction(workload: Workload, architecture: Architecture, blueprint: Blueprint) -> Finding | None:
     """What cannot be, whatever it runs on."""
+    if architecture.family == NANO_GPT and isinstance(workload, Serve | Batch):
+        return replace(not_weighed(workload, blueprint), severity="error", message=f"{NANO_GPT} is not served: it is there to learn with")
     if architecture.encoder:
         return Finding(rule="not-weighed", severity="error", object=workload.name, place=blueprint.place(workload, "model"),
                        excerpt=blueprint.excerpt(workload, "model"), message=f"{architecture.name} is an encoder: it writes no tokens",
