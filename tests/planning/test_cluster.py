@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 from steelyard.blueprint import Blueprint, Notebook, Platform, Serve, Team, Workload
@@ -42,6 +43,34 @@ def test_servers_that_share_nodes_cost_no_more_than_alone() -> None:
     assert together.sharing_bound <= together.price_micro_hour
 
 
+def test_servers_of_every_size_together_never_cost_more_than_apart() -> None:
+    random = Random(2)
+    for _ in range(6):
+        kinds = [(random.choice([LLAMA_8B, "Qwen/Qwen3-30B-A3B", LLAMA_70B]), random.choice(["1/s", "6/s", "20/s"])) for _ in range(3)]
+        lengths = {"prompt": random.choice([500, 2500]), "output": random.choice([50, 400])}
+        servers = [served(f"s{number}", model, traffic={"rate": rate} | lengths) for number, (model, rate) in enumerate(kinds)]
+        together, apart = planned(*servers), [planned(one) for one in servers]
+        assert together.price_micro_hour <= sum(plan.price_micro_hour for plan in apart)
+        assert together.sharing_bound is not None
+        assert together.sharing_bound <= together.price_micro_hour * (1 + 1e-6)
+
+
+def test_a_server_beside_one_that_is_refused_costs_what_it_costs_alone() -> None:
+    asked = served("a", "Qwen/Qwen3-30B-A3B", traffic={"rate": "20/s", "prompt": 2500, "output": 50})
+    beside = planned(asked, served("b", LLAMA_70B, gpu="8GB"))
+    assert beside.price_micro_hour == planned(asked).price_micro_hour
+
+
+def test_never_on_spot_wins_over_only() -> None:
+    plan = planned(train(recipe="lora", tokens="10M", spot="only"), platform=Platform(name="p", spot="never"))
+    assert [group.offer.purchase for group in plan.nodes] == ["on-demand"]
+
+
+def test_counts_that_no_layout_takes_are_refused_and_do_not_fail() -> None:
+    assert rules(planned(served("chat", "Qwen/Qwen2.5-1.5B-Instruct", gpu="H100:16"))) == {"layout-impossible"}
+    assert rules(planned(served("chat", "deepseek-ai/DeepSeek-V3", gpu="H100:8", quantization="none"))) == {"does-not-fit"}
+
+
 def test_a_team_that_is_fenced_off_shares_with_nobody() -> None:
     teams = (Team(name="a", isolation="strict"), Team(name="b", isolation="strict"))
     plan = planned(served("x", team="a"), served("y", team="b"), teams=teams)
@@ -50,6 +79,8 @@ def test_a_team_that_is_fenced_off_shares_with_nobody() -> None:
 
 def test_the_limits_of_the_platform_hold_for_all_together() -> None:
     assert rules(planned(served("chat"), platform=Platform(name="p", limits={"gpu": 64, "price": "$100/h"}))) == set()
+    asked = served("chat", "Qwen/Qwen3-8B", traffic={"rate": "20/s", "prompt": 1000, "output": 250})
+    assert planned(asked, platform=Platform(name="p", limits={"gpu": 2})).feasible
     assert rules(planned(served("chat", LLAMA_70B, quantization="none"), platform=Platform(name="p", limits={"gpu": 1}))) == {"over-limit"}
     assert rules(planned(served("chat", LLAMA_70B), platform=Platform(name="p", limits={"price": "$0.50/h"}))) == {"over-limit"}
 

@@ -13,8 +13,9 @@ from steelyard.units import format_bytes
 
 HOURS_PER_MONTH = 730
 NEAREST_FIRST = (
-    "too-many-replicas", "not-enough-nodes", "over-max-price", "deadline-missed", "slo-missed", "price-unknown", "interruption-unknown",
-    "never-ends", "never-chosen", "does-not-fit", "node-too-small", "layout-impossible", "speed-unknown", "memory-unknown",
+    "too-many-replicas", "over-limit", "not-enough-nodes", "over-max-price", "deadline-missed", "slo-missed", "price-unknown",
+    "interruption-unknown", "never-ends", "never-chosen", "does-not-fit", "node-too-small", "layout-impossible", "speed-unknown",
+    "memory-unknown",
 )  # fmt: skip
 """Reasons against an option, from the one that a person can most easily change: of several refusals, the first is told."""
 KEPT = 0.1

@@ -16,6 +16,10 @@ OFFERS = 6
 """Offers that are considered for each server: those on which its share of the nodes is cheapest, and the one that it has alone."""
 
 
+TRIED = 24
+"""Offers of which the share is computed for each server, from the one with the cheapest device."""
+
+
 @dataclass(frozen=True, slots=True)
 class NodeGroup:
     """Nodes of one offer, and the workloads on them."""
@@ -112,7 +116,7 @@ def ways_of(placement: Placement[ServeOption]) -> dict[str, ServeOption]:
         options = [option for option in one.options if shares(option) and option.refusal is None]
         if options:
             found.append(min(options, key=lambda option: (option.share_price, option.devices)))
-        if scarce and len(found) > OFFERS:
+        if len(found) == TRIED:
             break
     cheapest = sorted(found, key=lambda option: (option.share_price, str(option.offer)))[:OFFERS]
     return {str(option.offer): option for option in (*cheapest, chosen)}

@@ -65,6 +65,8 @@ class ServeNeed:
     quantizations: tuple[Quantization, ...]
     native: Quantization | None
     """The format that the model is published in, where that is not 16 bits."""
+    most_devices: int | None
+    """Of all nodes together, that the Platform's limits allow; None: as many as are needed."""
     weights_from: Storage
     weights_tib: float | None
     """Size of that file system, where it matters."""
@@ -181,10 +183,18 @@ class ServeOption:
             return reason
         if self.replica.refusal:
             return self.replica.refusal
+        return self.too_many or not_enough_nodes(self.offer, self.nodes_at_peak)
+
+    @property
+    def too_many(self) -> Refusal | None:
+        """Replicas or devices beyond what was written."""
         most = self.need.workload.replicas.high
         if "replicas" in self.need.workload.model_fields_set and self.replicas_at_peak > most:
             return Refusal("too-many-replicas", f"{self.replicas_at_peak} replicas are needed at the peak, and {most} may be")
-        return not_enough_nodes(self.offer, self.nodes_at_peak)
+        devices = self.nodes_at_peak * self.offer.devices
+        if self.need.most_devices is not None and devices > self.need.most_devices:
+            return Refusal("over-limit", f"{devices} GPUs are more than the {self.need.most_devices} that limits: allows", devices)
+        return None
 
     @cached_property
     def replicas_at_peak(self) -> int:
@@ -278,7 +288,8 @@ def serve_need(workload: Serve, model: Architecture, native: Quantization | None
         assumed.append(Assumption(f"weights from {storage.title}", "a Platform with storage: {models: {s3: s3://acme-models}}"))
     rate = float(workload.traffic.rate) if workload.traffic else ASSUMED_RATE
     peak = rate * float(workload.traffic.peak if workload.traffic else 1)
-    return ServeNeed(workload, model, context, rate, peak, load, formats(workload, native), native, storage, tib, tuple(assumed))
+    most = platform.limits.gpu if platform else None
+    return ServeNeed(workload, model, context, rate, peak, load, formats(workload, native), native, most, storage, tib, tuple(assumed))
 
 
 def lengths(workload: Serve, model: Architecture, assumed: list[Assumption]) -> tuple[int, int]:
@@ -381,8 +392,7 @@ def layouts(
         found += within
         if offer.devices == WHOLE_NODE:
             over = [replica(WHOLE_NODE, stages, quantization) for stages in PIPELINE if allowed(wanted, WHOLE_NODE * stages)]
-            fitting = [one for one in over if one.unfit is None] or over[-1:]
-            found += fitting[:1]
+            found += [one for one in (next((one for one in over if one.unfit is None), over[-1] if over else None),) if one]
     return found
 
 
