@@ -26,8 +26,8 @@ CLOSE = 1e-7
 """Of the loss: a step that gains less is the last."""
 NUDGE = 1e-4
 EFFICIENCY, OVERHEAD = 20.0, 2.0
-"""How strongly a constant is held to its start. Of a dozen settings (5 to 120, 0.5 to 20) the one with the smallest errors for tuning rows of
-models that were left out; rows of configurations that were left out hardly depend on it."""
+"""How strongly a constant is held to its start. Of a dozen settings (5 to 120, 0.5 to 20) the one with the smallest errors for tuning
+rows of models that were left out; rows of configurations that were left out hardly depend on it."""
 
 
 @dataclass(frozen=True, slots=True)

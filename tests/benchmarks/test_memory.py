@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from benchmarks.memory.__main__ import TOOLS, row_of
 from benchmarks.memory.frameworks import built
 from benchmarks.memory.judging import OURS, Row, errors, false_fits, false_refusals, figures, percentile_90, version
-from benchmarks.memory.ours import layout_of, training
+from benchmarks.memory.ours import layout_of
 from benchmarks.memory.peers import Prediction, accelerate_serving, accelerate_training, planner_serving
 from benchmarks.memory.points import HERE, LARGE_SOURCE, Point, architecture, counts, key, read_points, side
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 from steelyard.cli.output import text
 from steelyard.planning import Choice
@@ -42,7 +43,7 @@ def placement_lines(placement: AnyPlacement, plan: ClusterPlan, *, wide: bool, s
         yield labelled("shares", shared)
     yield from others_lines(placement, chosen, wide=wide)
     if isinstance(chosen, ServeOption) and chosen.replica.quantization != "none" and "none" in chosen.need.quantizations:
-        yield labelled("instead", in_16_bits(placement))
+        yield labelled("instead", in_16_bits(cast("Placement[ServeOption]", placement)))
     for number, assumption in enumerate(placement.assumed):
         yield labelled("assumed" if number == 0 else "", f"{assumption.taken}   ({assumption.otherwise})")
     if sources:
@@ -243,7 +244,7 @@ def price(option: AnyOption) -> str:
 
 def others_lines(placement: AnyPlacement, chosen: AnyOption, *, wide: bool) -> Iterator[str]:
     """The offers that lost, each with its reason."""
-    groups = list(placement.others)
+    groups: list[OfferOptions[AnyOption]] = [*placement.others]
     shown = sorted(groups, key=by_price) if wide else telling(groups, chosen)
     names = [f"{group.best.nodes} x {group.offer}" for group in shown]
     width = max(map(len, names), default=0)

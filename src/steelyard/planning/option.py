@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import Generic, Protocol, TypeVar
 
 from steelyard.blueprint import Workload
@@ -67,26 +68,27 @@ class Option(Protocol):
 
 
 AnyOption = TypeVar("AnyOption", bound=Option)
+AnyOption_co = TypeVar("AnyOption_co", bound=Option, covariant=True)
 
 
 @dataclass(frozen=True)
-class OfferOptions(Generic[AnyOption]):
+class OfferOptions(Generic[AnyOption_co]):
     """Every option on one offer; at least one."""
 
     offer: NodeOffer
     bound: float
     """A price that none of its options is below; cheap to tell."""
-    make: Callable[[], Sequence[AnyOption]]
+    make: Callable[[], Sequence[AnyOption_co]]
 
     @cached_property
-    def options(self) -> Sequence[AnyOption]:
+    def options(self) -> Sequence[AnyOption_co]:
         return self.make()
 
     @cached_property
-    def best(self) -> AnyOption:
+    def best(self) -> AnyOption_co:
         """What can be taken at the least price; else what came nearest to it."""
-        found: AnyOption | None = None
-        for option in sorted(self.options, key=lambda one: one.bound):
+        found: AnyOption_co | None = None
+        for option in sorted(self.options, key=attrgetter("bound")):
             if found is not None and option.bound > found.preference[0]:
                 break  # and so are all that follow
             if option.refusal is None and (found is None or order(option) < order(found)):
@@ -95,17 +97,17 @@ class OfferOptions(Generic[AnyOption]):
 
 
 @dataclass(frozen=True, slots=True)
-class Placement(Generic[AnyOption]):
+class Placement(Generic[AnyOption_co]):
     """Where a workload goes. The other offers are weighed when somebody asks for their `best`."""
 
     workload: Workload
-    chosen: AnyOption | None
-    weighed: tuple[OfferOptions[AnyOption], ...]
+    chosen: AnyOption_co | None
+    weighed: tuple[OfferOptions[AnyOption_co], ...]
     """Every offer that may be used, by what it costs at least; unknown prices last."""
     assumed: tuple[Assumption, ...]
 
     @property
-    def others(self) -> tuple[OfferOptions[AnyOption], ...]:
+    def others(self) -> tuple[OfferOptions[AnyOption_co], ...]:
         """All but the chosen one's."""
         return tuple(one for one in self.weighed if self.chosen is None or one.offer is not self.chosen.offer)
 
