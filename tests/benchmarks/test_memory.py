@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from benchmarks.memory.__main__ import TOOLS, row_of
 from benchmarks.memory.frameworks import built
 from benchmarks.memory.judging import OURS, Row, errors, false_fits, false_refusals, figures, percentile_90, version
-from benchmarks.memory.ours import layout_of
+from benchmarks.memory.ours import layout_of, training
 from benchmarks.memory.peers import Prediction, accelerate_serving, accelerate_training, planner_serving
 from benchmarks.memory.points import HERE, LARGE_SOURCE, Point, architecture, counts, key, read_points, side
+from steelyard.sizing.distributed import CAREFUL
 
 SERVING, TRAINING = read_points("serving"), read_points("training")
 POINTS = SERVING + TRAINING
@@ -160,3 +161,21 @@ def test_a_framework_that_ties_no_head_builds_one() -> None:
 def test_each_tool_says_something_of_a_served_point_and_nothing_of_an_unknown_model() -> None:
     assert set(row_of(served()).said) == set(TOOLS)
     assert row_of(served(**{"as": ""})).said == {}
+
+
+def more_than_likely(point: Point) -> float | None:
+    """The measured peak over what is likely."""
+    model, measured = point.architecture, point.number("peak_gib")
+    said = training(point, model) if model and measured else None
+    return measured / said.total if measured and said and said.total else None
+
+
+def test_a_training_is_said_to_fit_where_nine_in_ten_tuning_runs_would_if_each_engine_counts_the_same() -> None:
+    found = [(point.text("engine"), more) for point in TRAINING if point.side == "tuning" and (more := more_than_likely(point))]
+    sizes = Counter(engine for engine, _ in found)
+
+    def confidence(margin: float) -> float:
+        return sum((more <= margin) / sizes[engine] for engine, more in found) / len(sizes)
+
+    assert len(sizes) == 4
+    assert confidence(CAREFUL - 0.01) < 0.9 <= confidence(CAREFUL + 0.005)
