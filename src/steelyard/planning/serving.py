@@ -32,7 +32,8 @@ from steelyard.sizing.speed import ReplicaSpeed, serving_speeds
 
 TENSOR = (1, 2, 4, 8)
 FP8_WEIGHTS_ONLY = ("Ampere",)
-"""Architectures without FP8 units on which vLLM keeps weights in FP8 and multiplies in 16 bits (its documentation of FP8)."""
+"""Architectures without FP8 units on which vLLM keeps weights in FP8 and multiplies in 16 bits (its documentation of FP8). Of routed
+experts, nothing that was read says so."""
 WHOLE_NODE = 8
 """Devices of the nodes that share a model among them: tensors within a node, stages over nodes, as vLLM's documentation of
 distributed serving advises. Smaller nodes are not joined."""
@@ -95,8 +96,11 @@ class Replica:
     @cached_property
     def impossible(self) -> str:
         """Why the layout cannot be, or nothing."""
-        if self.quantization == "fp8" and "fp8" not in self.card.tflops and self.card.architecture not in FP8_WEIGHTS_ONLY:
-            return f"no FP8 on {self.card.name}"
+        if self.quantization == "fp8" and "fp8" not in self.card.tflops:
+            if self.card.architecture not in FP8_WEIGHTS_ONLY:
+                return f"no FP8 on {self.card.name}"
+            if self.need.model.experts:
+                return f"no experts in FP8 on {self.card.name}"
         if self.quantization == "awq" and self.card.architecture == "Volta":
             return f"no AWQ on {self.card.name}"
         if self.pipeline > self.need.model.layers:
