@@ -68,7 +68,8 @@ request 6885."""
 
 CAREFUL = 1.14
 """A training is said to fit where so much more than what is likely fits: nine in ten of all tuning rows of benchmarks/memory need no more
-(110 rows), where each of their four engines weighs the same, as an engine is off in its own direction and the next one is none of these."""
+(110 rows), where each of their four engines weighs the same, as each is off in its own direction. Of judging rows fewer are covered:
+docs/memory.md."""
 
 
 def total(parts: Mapping[str, Figure]) -> Figure:
@@ -80,7 +81,7 @@ def total(parts: Mapping[str, Figure]) -> Figure:
 
 
 def fits(parts: Mapping[str, Figure], usable: int) -> bool:
-    """Whether a device of `usable` bytes carries them, at a confidence of nine in ten for an engine that was not measured."""
+    """Whether a device of `usable` bytes carries them, with the margin `CAREFUL`."""
     return CAREFUL * total(parts).likely <= usable
 
 
