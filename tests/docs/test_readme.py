@@ -28,6 +28,9 @@ def test_the_quick_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     write_usage(tmp_path / "home", "ray-training-1")
     monkeypatch.setenv("STEELYARD_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
+    for block in README:
+        if block.info == "yaml" and (named := re.match(r"# (\S+\.yaml)\n", block.code)):
+            (tmp_path / named[1]).write_text(block.code)
     for line in QUICK:
         program, *arguments = shlex.split(line)
         assert program == "steelyard"
