@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from steelyard.blueprint import Batch, Serve
 from steelyard.catalog.architecture import Architecture
 from steelyard.planning.offers import NodeOffer, asked
+from steelyard.planning.once import once
 from steelyard.planning.option import UNKNOWN, Assumption, OfferOptions, Placement, Refusal, not_enough_nodes, place, unavailable
 from steelyard.planning.serving import ASSUMED_OUTPUT, ASSUMED_PROMPT, Replica, ServeNeed, allowed, layouts, possible, serve_need
 from steelyard.sizing.need import Figure
@@ -42,7 +42,7 @@ class BatchOption:
     replica: Replica
     offer: NodeOffer
 
-    @cached_property
+    @once
     def refusal(self) -> Refusal | None:
         if self.replica.unfit:
             return self.replica.unfit
@@ -69,13 +69,13 @@ class BatchOption:
         each = self.offer.price_micro_hour
         return None if each is None else each * self.nodes
 
-    @cached_property
+    @once
     def in_flight(self) -> int:
         """Rows at once in each replica: all that its KV cache holds and its engine takes."""
         assert self.replica.memory is not None  # noqa: S101  (only asked of what fits)
         return max(1, min(self.replica.held.likely, usual_engine(self.replica.memory.device_memory).sequences))
 
-    @cached_property
+    @once
     def rows_per_second(self) -> tuple[float, float, float]:
         """Of all replicas: low, likely, high. A row takes the time to its first token among the others, and that of its answer."""
         assert self.replica.speeds is not None  # noqa: S101  (only asked of what is not refused)
@@ -86,7 +86,7 @@ class BatchOption:
         at_once = self.replicas * self.in_flight * MICRO
         return at_once / slow, at_once / likely, at_once / fast
 
-    @cached_property
+    @once
     def price_of_thousand(self) -> Figure | None:
         """Micro-dollars of 1,000 rows, without the start."""
         if self.price_micro_hour is None or self.replica.speeds is None:
@@ -97,6 +97,10 @@ class BatchOption:
     @property
     def bound(self) -> float:
         return 0.0 if self.offer.price else UNKNOWN
+
+    @property
+    def best_case(self) -> tuple[tuple[float, ...], int]:
+        return (self.bound, 0.0), 0
 
     @property
     def preference(self) -> tuple[float, ...]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from steelyard.blueprint import Device, Gpu
 from steelyard.catalog.accelerators import Accelerator
 from steelyard.catalog.instances import InstanceType
 from steelyard.catalog.prices import Price, PriceList, Purchase
+from steelyard.planning.once import once
 
 GIB = 1024**3
 RESERVED = 1.075
@@ -37,11 +37,11 @@ class NodeOffer:
     def name(self) -> str:
         return self.instance.name
 
-    @cached_property
+    @once
     def card(self) -> Accelerator | None:
         return self.instance.accelerator
 
-    @cached_property
+    @once
     def devices(self) -> int:
         """Whole accelerators of a node."""
         return int(self.instance.accelerator_count or 0)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from operator import attrgetter
 from typing import Generic, Protocol, TypeVar
 
 from steelyard.blueprint import Workload
 from steelyard.planning.offers import NodeOffer
+from steelyard.planning.once import once
 from steelyard.units import format_bytes
 
 HOURS_PER_MONTH = 730
@@ -62,6 +62,10 @@ class Option(Protocol):
         """A price that `preference` is never below; cheap to tell."""
         ...
     @property
+    def best_case(self) -> tuple[tuple[float, ...], int]:
+        """What `preference` and `devices` are at least; cheap to tell."""
+        ...
+    @property
     def preference(self) -> tuple[float, ...]:
         """What is least is best; the price first. Only of options that are not refused."""
         ...
@@ -80,17 +84,19 @@ class OfferOptions(Generic[AnyOption_co]):
     """A price that none of its options is below; cheap to tell."""
     make: Callable[[], Sequence[AnyOption_co]]
 
-    @cached_property
+    @once
     def options(self) -> Sequence[AnyOption_co]:
         return self.make()
 
-    @cached_property
+    @once
     def best(self) -> AnyOption_co:
         """What can be taken at the least price; else what came nearest to it."""
         found: AnyOption_co | None = None
         for option in sorted(self.options, key=attrgetter("bound")):
             if found is not None and option.bound > found.preference[0]:
                 break  # and so are all that follow
+            if found is not None and option.best_case >= order(found)[:2]:
+                continue  # whatever it turns out to be, it is not better
             if option.refusal is None and (found is None or order(option) < order(found)):
                 found = option
         return found if found is not None else min(self.options, key=distance)

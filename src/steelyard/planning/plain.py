@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from math import ceil
 
 from steelyard.blueprint import Device, Notebook, Rag, Train, Workload
 from steelyard.planning.offers import NodeOffer, asked
+from steelyard.planning.once import once
 from steelyard.planning.option import (
     UNKNOWN,
     Assumption,
@@ -59,7 +59,7 @@ class PlainOption:
     def devices(self) -> int:
         return self.each * self.need.workers
 
-    @cached_property
+    @once
     def per_node(self) -> int:
         """Workers that one node holds, by its cores, its memory and its devices."""
         by_host = workers_on(self.offer, self.need.workload, cpus=self.need.cpus, memory=self.need.memory)
@@ -69,7 +69,7 @@ class PlainOption:
     def nodes(self) -> int:
         return ceil(self.need.workers / max(1, self.per_node))
 
-    @cached_property
+    @once
     def refusal(self) -> Refusal | None:
         if self.per_node < 1:
             if self.each > self.offer.devices:
@@ -88,6 +88,10 @@ class PlainOption:
     def bound(self) -> float:
         each = self.offer.price_micro_hour
         return UNKNOWN if each is None or self.offer.never else each
+
+    @property
+    def best_case(self) -> tuple[tuple[float, ...], int]:
+        return (self.bound, 0.0), 0
 
     @property
     def preference(self) -> tuple[float, ...]:

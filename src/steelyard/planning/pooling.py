@@ -16,7 +16,7 @@ OFFERS = 6
 """Offers that are considered for each server: those on which its share of the nodes is cheapest, and the one that it has alone."""
 
 
-TRIED = 24
+TRIED = 16
 """Offers of which the share is computed for each server, from the one with the cheapest device."""
 
 
@@ -104,6 +104,17 @@ def shared_nodes(placements: Sequence[Placement[ServeOption]]) -> tuple[list[Pla
     return placed, groups, found.bound
 
 
+def cheapest_share(options: Sequence[ServeOption]) -> ServeOption | None:
+    """Of one offer, the option whose devices are the fewest; one that has more for a single replica already is not weighed."""
+    best: ServeOption | None = None
+    for option in sorted(options, key=lambda option: option.replica.devices):
+        if best is not None and option.replica.devices >= best.devices:
+            break
+        if shares(option) and option.refusal is None and (best is None or option.devices < best.devices):
+            best = option
+    return best
+
+
 def ways_of(placement: Placement[ServeOption]) -> dict[str, ServeOption]:
     """By offer, the option whose share of the nodes costs least."""
     chosen = placement.chosen
@@ -113,9 +124,8 @@ def ways_of(placement: Placement[ServeOption]) -> dict[str, ServeOption]:
     for one in sorted(placement.weighed, key=lambda group: (group.bound / max(1, group.offer.devices), str(group.offer))):
         if one.bound / max(1, one.offer.devices) > (chosen.price_micro_hour or 0) and not scarce:
             break  # not even one device of it costs less than the nodes of its own
-        options = [option for option in one.options if shares(option) and option.refusal is None]
-        if options:
-            found.append(min(options, key=lambda option: (option.share_price, option.devices)))
+        if option := cheapest_share(one.options):
+            found.append(option)
         if len(found) == TRIED:
             break
     cheapest = sorted(found, key=lambda option: (option.share_price, str(option.offer)))[:OFFERS]

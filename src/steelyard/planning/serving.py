@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from math import ceil
 
 from steelyard.blueprint import Device, Platform, Serve
@@ -12,6 +12,7 @@ from steelyard.catalog.accelerators import Accelerator
 from steelyard.catalog.architecture import Architecture
 from steelyard.catalog.storage import Storage, storages
 from steelyard.planning.offers import NodeOffer, asked, usable
+from steelyard.planning.once import once
 from steelyard.planning.option import (
     UNKNOWN,
     Assumption,
@@ -93,7 +94,7 @@ class Replica:
     def devices(self) -> int:
         return self.tensor * self.pipeline
 
-    @cached_property
+    @once
     def impossible(self) -> str:
         """Why the layout cannot be, or nothing."""
         if self.quantization == "fp8" and "fp8" not in self.card.tflops:
@@ -107,7 +108,7 @@ class Replica:
             return f"{self.need.model.layers} layers cannot be shared by {self.pipeline} stages"
         return impossible(self.need.model, self.tensor, self.quantization)
 
-    @cached_property
+    @once
     def memory(self) -> ServingMemory | None:
         """None where the layout cannot be, or what CUDA offers of the card is not known."""
         size = usable(self.card)
@@ -116,7 +117,7 @@ class Replica:
         return serving_memory(self.need.model, self.tensor, size, self.quantization, pipeline_parallel=self.pipeline,
                               adapters=len(self.need.workload.adapters))  # fmt: skip
 
-    @cached_property
+    @once
     def unfit(self) -> Refusal | None:
         """What memory and shape say against it."""
         if self.impossible:
@@ -129,20 +130,20 @@ class Replica:
         size = self.memory.device_memory
         return Refusal("does-not-fit", f"does not fit: {gib(size + short)} of {gib(size)} GiB per device", short)
 
-    @cached_property
+    @once
     def held(self) -> Figure:
         """Usual requests that the KV cache holds at once."""
         assert self.memory is not None  # noqa: S101  (only asked of what fits)
         return self.memory.requests(self.need.model, self.need.tokens)
 
-    @cached_property
+    @once
     def capacity(self) -> Capacity | None:
         """None where it does not fit, or its speed is not known."""
         if self.unfit or self.speeds is None or self.memory is None:
             return None
         return capacity(self.need.load, self.speeds, self.held.likely, usual_engine(self.memory.device_memory).sequences)
 
-    @cached_property
+    @once
     def refusal(self) -> Refusal | None:
         """What speaks against it on whichever offer."""
         if self.unfit:
@@ -159,7 +160,7 @@ class Replica:
         """Whether measurements on the same kind of card stand behind its speed."""
         return self.speeds is not None and self.speeds.validated
 
-    @cached_property
+    @once
     def speeds(self) -> ReplicaSpeed | None:
         """The speed with so many requests in flight; None where it is not known."""
         return serving_speeds(self.need.model, self.card, tensor_parallel=self.tensor, pipeline_parallel=self.pipeline,
@@ -177,7 +178,7 @@ class ServeOption:
     def need(self) -> ServeNeed:
         return self.replica.need
 
-    @cached_property
+    @once
     def refusal(self) -> Refusal | None:
         if self.replica.unfit:
             return self.replica.unfit
@@ -200,11 +201,11 @@ class ServeOption:
             return Refusal("over-limit", f"{devices} GPUs are more than the {self.need.most_devices} that limits: allows", devices)
         return None
 
-    @cached_property
+    @once
     def replicas_at_peak(self) -> int:
         return self._replicas(self.need.peak)
 
-    @cached_property
+    @once
     def replicas(self) -> int:
         """In a usual hour; all that the peak needs where nothing may scale."""
         scales = self.need.workload.replicas.low < self.need.workload.replicas.high
@@ -219,7 +220,7 @@ class ServeOption:
             return replicas * self.replica.pipeline
         return ceil(replicas / max(1, self.per_node))
 
-    @cached_property
+    @once
     def per_node(self) -> int:
         """Replicas that one node holds, by its devices and by the host's cores and memory, where these are asked for."""
         by_devices = max(1, self.offer.devices // self.replica.tensor)
@@ -243,12 +244,16 @@ class ServeOption:
         each = self.offer.price_micro_hour
         return None if each is None else each * self.nodes
 
-    @cached_property
+    @once
     def bound(self) -> float:
         each = self.offer.price_micro_hour
         if each is None or self.offer.never or self.replica.unfit:
             return UNKNOWN
         return each * self.nodes_for(1)
+
+    @property
+    def best_case(self) -> tuple[tuple[float, ...], int]:
+        return (self.bound, self.bound), self.replica.devices
 
     @property
     def preference(self) -> tuple[float, ...]:
@@ -263,7 +268,7 @@ class ServeOption:
         each = self.offer.price_micro_hour
         return UNKNOWN if each is None else each * self.devices / self.offer.devices
 
-    @cached_property
+    @once
     def loading(self) -> Mapping[str, Figure | None]:
         """Microseconds of each phase from an empty node to the first request."""
         assert self.replica.memory is not None  # noqa: S101  (only asked of what fits)
@@ -272,7 +277,7 @@ class ServeOption:
             weights *= 2  # what is read is the published copy in 16 bits
         return loading(weights, self.offer.instance, self.need.weights_from, self.need.weights_tib)
 
-    @cached_property
+    @once
     def answer(self) -> Answer | None:
         """Of each replica in the busiest hour, when the load is shared equally; None where its speed is not known."""
         carried, speeds = self.replica.capacity, self.replica.speeds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from math import ceil
 from typing import Literal
 
@@ -13,6 +13,7 @@ from steelyard.catalog.accelerators import Accelerator
 from steelyard.catalog.architecture import Architecture
 from steelyard.planning.interruptions import Expected, with_interruptions
 from steelyard.planning.offers import NodeOffer, asked, usable
+from steelyard.planning.once import once
 from steelyard.planning.option import (
     UNKNOWN,
     Assumption,
@@ -85,7 +86,7 @@ class Fitting:
         """Bytes that CUDA offers of one device; None where it is not known."""
         return usable(self.card)
 
-    @cached_property
+    @once
     def impossible(self) -> str:
         """Why the layout cannot be, or nothing."""
         copies, batch = self.smallest.data, self.need.batch
@@ -93,7 +94,7 @@ class Fitting:
             return f"a batch of {batch} sequences cannot be shared equally by {copies} copies of the model"
         return impossible_training(self.need.model, self.smallest, self.per_node)
 
-    @cached_property
+    @once
     def layout(self) -> TrainLayout:
         """With the largest micro-batch that fits and divides a copy's share of the batch; with one sequence where none fits."""
         if self.impossible or self.device_memory is None:
@@ -102,12 +103,12 @@ class Fitting:
         sizes = divisors(share)
         return replace(self.smallest, micro_batch=largest_micro_batch(self.need.model, self.smallest, self.device_memory, sizes) or 1)
 
-    @cached_property
+    @once
     def memory(self) -> Mapping[str, Figure]:
         """Bytes of one device by part."""
         return train_memory(self.need.model, self.layout, self.per_node)
 
-    @cached_property
+    @once
     def unfit(self) -> Refusal | None:
         """What memory and shape say against it."""
         if self.impossible:
@@ -121,7 +122,7 @@ class Fitting:
         size = f"{careful / GIB:.1f} of {self.device_memory / GIB:.1f} GiB"
         return Refusal("does-not-fit", f"does not fit: {size} per device with {words(self.layout)}", short)
 
-    @cached_property
+    @once
     def step(self) -> Figure | None:
         """Microseconds of an optimizer step; None where the speed of the card is not known."""
         return step_time(self.need.model, self.layout, self.card, self.need.batch, self.per_node, self.network_gbit_s)
@@ -143,7 +144,7 @@ class TrainOption:
     def devices(self) -> int:
         return self.fitting.smallest.devices
 
-    @cached_property
+    @once
     def refusal(self) -> Refusal | None:
         if self.fitting.unfit:
             return self.fitting.unfit
@@ -162,7 +163,7 @@ class TrainOption:
         each = self.offer.price_micro_hour
         return None if each is None else each * self.nodes
 
-    @cached_property
+    @once
     def work(self) -> Figure | None:
         """Microseconds of all steps, without the start and without interruptions; None where the length is not known."""
         step, steps = self.fitting.step, self.need.steps
@@ -170,7 +171,7 @@ class TrainOption:
             return None
         return Figure(step.low * steps, step.likely * steps, step.high * steps, step.source)
 
-    @cached_property
+    @once
     def expected(self) -> tuple[Expected, Expected, Expected] | None:
         """The work with its start and its interruptions: low, likely, high."""
         if self.work is None:
@@ -184,7 +185,7 @@ class TrainOption:
         rate = (self.offer.price.interruption or 0.0) * self.nodes if self.offer.price else 0.0
         return with_interruptions(work, start, rate, saving)
 
-    @cached_property
+    @once
     def duration(self) -> Figure | None:
         """Microseconds from the order of the nodes to the end."""
         if self.expected is None or self.work is None:
@@ -192,7 +193,7 @@ class TrainOption:
         low, likely, high = (one.total for one in self.expected)
         return Figure(low, likely, high, self.work.source)
 
-    @cached_property
+    @once
     def total_price(self) -> Figure | None:
         """Micro-dollars of the whole training."""
         price, duration = self.price_micro_hour, self.duration
@@ -201,7 +202,7 @@ class TrainOption:
         low, likely, high = (ceil(micros * price / HOUR) for micros in (duration.low, duration.likely, duration.high))
         return Figure(low, likely, high, "duration x price of the nodes")
 
-    @cached_property
+    @once
     def price_of_million_tokens(self) -> float | None:
         """Micro-dollars of a million tokens, without the start."""
         if self.fitting.step is None or self.price_micro_hour is None:
@@ -211,9 +212,13 @@ class TrainOption:
             lost = self.interrupted(LONG_RUN, START.likely).total / LONG_RUN
         return lost * self.price_micro_hour * self.fitting.step.likely / HOUR / (self.need.batch * self.need.sequence) * 1e6
 
-    @cached_property
+    @once
     def bound(self) -> float:
         return bound(self.need, self.offer, self.fitting.card)
+
+    @property
+    def best_case(self) -> tuple[tuple[float, ...], int]:
+        return (self.bound, 0.0), 0
 
     @property
     def preference(self) -> tuple[float, ...]:
