@@ -125,6 +125,18 @@ def test_of_alternatives_the_first_that_can_be_had_is_taken() -> None:
     assert any("A100:80GB:2, since nothing" in one.taken for one in plan.placements[0].assumed)
 
 
+def test_a_budget_counts_shares_of_nodes_and_names_what_it_cannot_count() -> None:
+    def told(*workloads: Workload, budget: str) -> list[tuple[str, str]]:
+        plan = planned(*workloads, teams=(Team(name="a", budget=budget),))
+        return [(finding.rule, finding.message) for finding in plan.findings if "budget" in finding.rule]
+
+    chat, open_end = served("chat", team="a"), train(recipe="lora", team="a")
+    assert [rule for rule, _ in told(chat, budget="$10/month")] == ["over-team-budget"]
+    assert told(chat, budget="$100k/month") == []
+    ((rule, message),) = told(chat, open_end, budget="$100k/month")
+    assert (rule, "without tune, whose length is not known" in message) == ("budget-not-checked", True)
+
+
 def test_a_region_without_prices_is_refused_with_the_reason() -> None:
     plan = planned(served("chat"), platform=Platform(name="p", region="eu-west-1"))
     assert rules(plan) == {"price-unknown"}

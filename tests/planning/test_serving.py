@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steelyard.catalog.known import known_models
-from steelyard.planning.option import order
-from steelyard.planning.serving import TENSOR, ServeOption, place_serve
+from steelyard.planning.option import TENSOR, order
+from steelyard.planning.serving import ServeOption, place_serve
 from steelyard.sizing.serving import impossible
 from tests.planning.made import LLAMA_8B, LLAMA_70B, LLAMA_405B, all_offers, made_offer, serve
 

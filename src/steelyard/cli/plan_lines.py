@@ -109,8 +109,10 @@ def serve_lines(option: ServeOption) -> Iterator[str]:
     yield labelled("does", f"TTFT {spread(answer.ttft)}   TPOT {spread(answer.tpot)}   {at_once}   {kept}{validated}")
     carried = replica.capacity
     assert carried is not None  # noqa: S101
-    yield labelled("", f"one replica carries {carried.rate:.3g} requests a second, {carried.most} at once, held by its {carried.limit}; "
-                       f"its KV cache holds {replica.held.likely:,} ({replica.held.low:,} to {replica.held.high:,})")  # fmt: skip
+    low, likely, high = option.carries
+    at_once = f"{carried.most} at once, held by its {carried.limit}"
+    held = f"its KV cache holds {replica.held.likely:,} ({replica.held.low:,} to {replica.held.high:,})"
+    yield labelled("", f"one replica carries {likely:.3g} ({low:.3g} to {high:.3g}) requests a second, {at_once}; {held}")
     at_peak = f", {option.replicas_at_peak} at the peak" if option.replicas_at_peak > option.replicas else ""
     yield labelled("goes to", f"{where(option)}   {count(option.replicas, 'replica')}{at_peak}")
     million = ""

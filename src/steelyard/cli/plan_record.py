@@ -74,7 +74,8 @@ def serve_record(option: ServeOption) -> dict[str, Any]:
     if option.refusal is None and replica.capacity and option.answer:
         record |= {
             "replicas": option.replicas, "replicas_at_peak": option.replicas_at_peak, "requests_held": asdict(replica.held),
-            "requests_at_once": replica.capacity.most, "limited_by": replica.capacity.limit, "requests_per_second": replica.capacity.rate,
+            "requests_at_once": replica.capacity.most, "limited_by": replica.capacity.limit,
+            "requests_per_second": dict(zip(("low", "likely", "high"), option.carries, strict=True)),
             "ttft": asdict(option.answer.ttft), "tpot": asdict(option.answer.tpot), "in_flight": option.answer.in_flight,
             "speed_validated": replica.validated,
             "loading": {name: asdict(figure) if figure else None for name, figure in option.loading.items()},

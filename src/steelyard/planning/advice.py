@@ -10,8 +10,10 @@ from math import ceil
 from steelyard.blueprint import Blueprint, Team
 from steelyard.catalog.instances import InstanceType
 from steelyard.findings import Finding
+from steelyard.planning.batch import BatchOption
 from steelyard.planning.option import HOURS_PER_MONTH, Placement
 from steelyard.planning.placements import AnyPlacement
+from steelyard.planning.pooling import NodeGroup
 from steelyard.planning.refusing import named
 from steelyard.planning.serving import ServeOption, place_serve
 from steelyard.planning.training import TrainOption
@@ -87,12 +89,12 @@ def did_you_mean(name: str, known: set[str]) -> str:
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
-def of_teams(blueprint: Blueprint, placements: Sequence[AnyPlacement]) -> list[Finding]:
+def of_teams(blueprint: Blueprint, placements: Sequence[AnyPlacement], nodes: Sequence[NodeGroup]) -> list[Finding]:
     """Teams whose workloads together are more than their quota, or cost more than their budget."""
     found = []
     for team in blueprint.teams:
         own = [one for one in placements if one.workload.team == team.name and one.chosen]
-        found += [*quota_of(team, own, blueprint), *budget_of(team, own, blueprint)]
+        found += [*quota_of(team, own, blueprint), *budget_of(team, own, nodes, blueprint)]
     return found
 
 
@@ -115,19 +117,32 @@ def quota_of(team: Team, placements: Sequence[AnyPlacement], blueprint: Blueprin
     return found
 
 
-def budget_of(team: Team, placements: Sequence[AnyPlacement], blueprint: Blueprint) -> list[Finding]:
-    """A month of the servers, and each training once, by their share of the nodes."""
+def budget_of(team: Team, placements: Sequence[AnyPlacement], nodes: Sequence[NodeGroup], blueprint: Blueprint) -> list[Finding]:
+    """A month of what stays, by its share of the nodes, and each training once. What has no known price is named, and not a zero."""
     if team.budget is None:
         return []
-    month = 0.0
-    for one in placements:
-        option = one.chosen
-        if isinstance(option, TrainOption):
-            month += option.total_price.likely if option.total_price else 0
-        elif option is not None:
-            month += option.preference[0] * HOURS_PER_MONTH if isinstance(option, ServeOption) else 0
-    if month <= team.budget.amount:
-        return []
-    message = f"team {team.name}: a month of its servers and its trainings cost {format_money(round(month))}, and its budget is "
-    return [Finding(rule="over-team-budget", severity="warning", object=team.name, place=blueprint.place(team, "budget"),
-                    message=message + format_money(team.budget.amount), next_step="fewer replicas, spot for trainings, or a larger budget")]
+    prices = {one.workload.name: month_of(one, nodes) for one in placements}
+    unknown = [name for name, price in prices.items() if price is None]
+    known = sum(price for price in prices.values() if price is not None)
+    beside = f", without {', '.join(unknown)}, whose length is not known" if unknown else ""
+    place, budget = blueprint.place(team, "budget"), format_money(team.budget.amount)
+    if known > team.budget.amount:
+        return [Finding(rule="over-team-budget", severity="warning", object=team.name, place=place,
+                        message=f"team {team.name}: a month costs {format_money(round(known))}{beside}, and its budget is {budget}",
+                        next_step="fewer replicas, spot for trainings, or a larger budget")]  # fmt: skip
+    if unknown:
+        return [Finding(rule="budget-not-checked", severity="note", object=team.name, place=place, next_step="tokens: or steps: of a Train",
+                        message=f"team {team.name}: a month costs {format_money(round(known))} of {budget}{beside}")]  # fmt: skip
+    return []
+
+
+def month_of(placement: AnyPlacement, nodes: Sequence[NodeGroup]) -> float | None:
+    """Micro-dollars of a month of what stays, or of a whole training; None where nobody knows how long it lasts."""
+    option = placement.chosen
+    if isinstance(option, TrainOption):
+        return option.total_price.likely if option.total_price else None
+    if option is None or isinstance(option, BatchOption):
+        return None
+    group = next(one for one in nodes if placement.workload.name in one.workloads)
+    share = option.devices / (group.count * group.offer.devices) if len(group.workloads) > 1 else 1.0
+    return share * group.price_micro_hour * HOURS_PER_MONTH

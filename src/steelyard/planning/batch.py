@@ -10,7 +10,7 @@ from steelyard.catalog.architecture import Architecture
 from steelyard.planning.offers import NodeOffer, asked
 from steelyard.planning.once import once
 from steelyard.planning.option import UNKNOWN, Assumption, OfferOptions, Placement, Refusal, not_enough_nodes, place, unavailable
-from steelyard.planning.serving import ASSUMED_OUTPUT, ASSUMED_PROMPT, Replica, ServeNeed, allowed, layouts, possible, serve_need
+from steelyard.planning.serving import ASSUMED_OUTPUT, ASSUMED_PROMPT, Replica, ServeNeed, layouts, possible, serve_need
 from steelyard.sizing.need import Figure
 from steelyard.sizing.serving import Quantization, usual_engine
 from steelyard.units import write_duration
@@ -66,8 +66,7 @@ class BatchOption:
 
     @property
     def price_micro_hour(self) -> int | None:
-        each = self.offer.price_micro_hour
-        return None if each is None else each * self.nodes
+        return self.offer.price_of(self.nodes)
 
     @once
     def in_flight(self) -> int:
@@ -105,7 +104,8 @@ class BatchOption:
     @property
     def preference(self) -> tuple[float, ...]:
         price = self.price_of_thousand
-        return (UNKNOWN if price is None else price.likely, self.price_micro_hour or UNKNOWN)
+        hour = self.price_micro_hour
+        return (UNKNOWN if price is None else price.likely, UNKNOWN if hour is None else hour)
 
 
 def batch_need(workload: Batch, model: Architecture, native: Quantization | None = None) -> BatchNeed:
@@ -126,7 +126,7 @@ def place_batch(need: BatchNeed, offers: Sequence[NodeOffer]) -> Placement[Batch
     groups = []
     for offer in offers:
         wanted = asked(need.workload.gpu, offer.card) if offer.card else None
-        if offer.card is None or wanted is None or not any(allowed(wanted, devices) for devices in possible(wanted, offer.devices)):
+        if offer.card is None or wanted is None or not possible(wanted, offer.devices):
             continue
         replicas = layouts(need.serve, offer, offer.card, wanted, known)
         options = [BatchOption(need, replica, offer) for replica in replicas]

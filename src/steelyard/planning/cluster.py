@@ -99,8 +99,8 @@ def plan_cluster(blueprint: Blueprint, models: Mapping[str, ModelFacts], market:
             planner.take(nodes[-1:])
     placements = tuple(by_name[one.name] for one in blueprint.workloads if one.name in by_name)
     findings = [finding for placement in placements for finding in planner.findings(placement)]
-    findings += [*unknown_instances(blueprint, market.instances), *of_teams(blueprint, placements), *quota_findings(nodes, market.quotas)]
-    findings += [*given_out_twice(nodes), *over_limits(blueprint, nodes), *not_acted_on(blueprint)]
+    findings += [*unknown_instances(blueprint, market.instances), *of_teams(blueprint, placements, nodes)]
+    findings += [*quota_findings(nodes, market.quotas), *given_out_twice(nodes), *over_limits(blueprint, nodes), *not_acted_on(blueprint)]
     return ClusterPlan(blueprint, planner.region, placements, tuple(nodes), tuple(findings), sum(bounds) if bounds else None)
 
 

@@ -10,8 +10,8 @@ from steelyard.catalog.accelerators import Accelerator
 from steelyard.catalog.instances import InstanceType
 from steelyard.catalog.prices import Price, PriceList, Purchase
 from steelyard.planning.once import once
+from steelyard.sizing.serving import GIB
 
-GIB = 1024**3
 RESERVED = 1.075
 """A card that is sold with 24, 48 or 192 GB keeps some of it for error correction, and reports 22.4, 44.7 and 179 GiB."""
 ROUNDED = 0.02
@@ -49,6 +49,10 @@ class NodeOffer:
     @property
     def price_micro_hour(self) -> int | None:
         return self.price.micro_hour if self.price else None
+
+    def price_of(self, nodes: int) -> int | None:
+        """Micro-dollars an hour of so many nodes."""
+        return None if self.price is None else self.price.micro_hour * nodes
 
     @property
     def most(self) -> int | None:

@@ -13,6 +13,8 @@ from steelyard.planning.once import once
 from steelyard.units import format_bytes
 
 HOURS_PER_MONTH = 730
+TENSOR = (1, 2, 4, 8)
+"""Devices of a node that share tensors, where nobody says how many: heads and widths divide by them."""
 NEAREST_FIRST = (
     "too-many-replicas", "over-limit", "not-enough-nodes", "over-max-price", "deadline-missed", "slo-missed", "price-unknown",
     "interruption-unknown", "never-ends", "never-chosen", "does-not-fit", "node-too-small", "layout-impossible", "speed-unknown",

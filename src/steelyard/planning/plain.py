@@ -21,9 +21,9 @@ from steelyard.planning.option import (
     unavailable,
     workers_on,
 )  # fmt: skip
+from steelyard.sizing.serving import GIB
 from steelyard.units import format_bytes
 
-GIB = 1024**3
 ASSUMED_CPUS = {"Notebook": 4.0, "Train": 4.0, "Rag": 4.0}
 ASSUMED_MEMORY = {"Notebook": 16 * GIB, "Train": 16 * GIB, "Rag": 12 * GIB}
 
@@ -81,8 +81,7 @@ class PlainOption:
 
     @property
     def price_micro_hour(self) -> int | None:
-        each = self.offer.price_micro_hour
-        return None if each is None else each * self.nodes
+        return self.offer.price_of(self.nodes)
 
     @property
     def bound(self) -> float:
@@ -91,7 +90,7 @@ class PlainOption:
 
     @property
     def best_case(self) -> tuple[tuple[float, ...], int]:
-        return (self.bound, 0.0), 0
+        return (self.bound,), 0
 
     @property
     def preference(self) -> tuple[float, ...]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from steelyard.blueprint import Blueprint, Workload
 from steelyard.planning.offers import NodeOffer
-from steelyard.planning.option import Placement
+from steelyard.planning.option import TENSOR, Placement
 from steelyard.planning.placements import AnyOption
-from steelyard.planning.serving import TENSOR, ServeOption
+from steelyard.planning.serving import ServeOption
 from steelyard.planning.sharing import Item, Rentable, share
 
 OFFERS = 6

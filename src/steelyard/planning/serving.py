@@ -14,6 +14,7 @@ from steelyard.catalog.storage import Storage, storages
 from steelyard.planning.offers import NodeOffer, asked, usable
 from steelyard.planning.once import once
 from steelyard.planning.option import (
+    TENSOR,
     UNKNOWN,
     Assumption,
     OfferOptions,
@@ -31,7 +32,6 @@ from steelyard.sizing.need import Figure
 from steelyard.sizing.serving import GIB, Quantization, ServingMemory, impossible, serving_memory, usual_engine
 from steelyard.sizing.speed import ReplicaSpeed, serving_speeds
 
-TENSOR = (1, 2, 4, 8)
 FP8_WEIGHTS_ONLY = ("Ampere",)
 """Architectures without FP8 units on which vLLM keeps weights in FP8 and multiplies in 16 bits (its documentation of FP8). Of routed
 experts, nothing that was read says so."""
@@ -241,8 +241,7 @@ class ServeOption:
     @property
     def price_micro_hour(self) -> int | None:
         """Of all its nodes, in a usual hour."""
-        each = self.offer.price_micro_hour
-        return None if each is None else each * self.nodes
+        return self.offer.price_of(self.nodes)
 
     @once
     def bound(self) -> float:
@@ -267,6 +266,15 @@ class ServeOption:
         """Micro-dollars an hour of its devices alone, where others use the rest of its nodes."""
         each = self.offer.price_micro_hour
         return UNKNOWN if each is None else each * self.devices / self.offer.devices
+
+    @property
+    def carries(self) -> tuple[float, float, float]:
+        """Requests a second of one replica: low, likely, high, with the interval of its TPOT, which most of a request's time is."""
+        rate = self.replica.capacity.rate if self.replica.capacity else 0.0
+        if self.answer is None:
+            return rate, rate, rate
+        tpot = self.answer.tpot
+        return rate * tpot.likely / tpot.high, rate, rate * tpot.likely / tpot.low
 
     @once
     def loading(self) -> Mapping[str, Figure | None]:
@@ -359,7 +367,7 @@ def place_serve(need: ServeNeed, offers: Sequence[NodeOffer]) -> Placement[Serve
     options = []
     for offer in offers:
         wanted = asked(need.workload.gpu, offer.card) if offer.card else None
-        if offer.card is None or wanted is None or not any(allowed(wanted, devices) for devices in possible(wanted, offer.devices)):
+        if offer.card is None or wanted is None or not possible(wanted, offer.devices):
             continue
         least = UNKNOWN if offer.price_micro_hour is None or offer.never else offer.price_micro_hour
         options.append(OfferOptions(offer, least, partial(options_of, need, offer, offer.card, wanted, known)))
@@ -399,9 +407,9 @@ def layouts(
     for quantization in need.quantizations:
         within = [replica(tensor, 1, quantization) for tensor in tensors(wanted, offer.devices)]
         found += within
-        if offer.devices == WHOLE_NODE:
-            over = [replica(WHOLE_NODE, stages, quantization) for stages in PIPELINE if allowed(wanted, WHOLE_NODE * stages)]
-            found += [one for one in (next((one for one in over if one.unfit is None), over[-1] if over else None),) if one]
+        over = [replica(WHOLE_NODE, stages, quantization) for stages in pipelines(wanted, offer.devices)]
+        fitting = next((number for number, one in enumerate(over) if one.unfit is None), len(over) - 1)  # the largest, where none fits
+        found += over[fitting : fitting + 1]
     return found
 
 
@@ -411,14 +419,16 @@ def tensors(wanted: Device, devices: int) -> list[int]:
     return [count for count in usual if count <= devices]
 
 
-def possible(wanted: Device, devices: int) -> list[int]:
-    """Devices that a replica may have on nodes of so many: some of a node, or those of several whole nodes."""
-    return tensors(wanted, devices) + ([WHOLE_NODE * stages for stages in PIPELINE] if devices == WHOLE_NODE else [])
+def pipelines(wanted: Device, devices: int) -> list[int]:
+    """Whole nodes of so many devices that a replica may have, a stage each."""
+    if devices != WHOLE_NODE:
+        return []
+    return [stages for stages in PIPELINE if not wanted.counted or wanted.count.low <= WHOLE_NODE * stages <= wanted.count.high]
 
 
-def allowed(wanted: Device, devices: int) -> bool:
-    """Whether a replica may have so many devices."""
-    return not wanted.counted or wanted.count.low <= devices <= wanted.count.high
+def possible(wanted: Device, devices: int) -> bool:
+    """Whether a replica may have some of a node of so many devices, or several such nodes."""
+    return bool(tensors(wanted, devices) or pipelines(wanted, devices))
 
 
 def slo_missed(load: Load, found: Likely) -> str:

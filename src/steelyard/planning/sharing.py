@@ -1,7 +1,7 @@
 """Which workloads share which nodes: the cheapest set of nodes that holds them all. Pure; HiGHS solves it.
 
-Each item goes whole to one offer, and takes so many devices there; nodes of an offer are bought whole. Items take one, two, four or
-eight devices, and so do nodes have them: such sizes fill nodes without a gap, so counting devices is enough.
+Each item goes whole to one offer, and takes so many devices there; nodes of an offer are bought whole. An item is replicas of one, two,
+four or eight devices, and so many has a node: such sizes fill nodes without a gap, so counting devices is enough.
 HiGHS runs with one thread, a fixed seed and a limit of nodes of its search, never of time: the same input gives the same answer.
 """
 

@@ -15,6 +15,7 @@ from steelyard.planning.interruptions import Expected, with_interruptions
 from steelyard.planning.offers import NodeOffer, asked, usable
 from steelyard.planning.once import once
 from steelyard.planning.option import (
+    TENSOR,
     UNKNOWN,
     Assumption,
     OfferOptions,
@@ -28,18 +29,17 @@ from steelyard.planning.option import (
 )  # fmt: skip
 from steelyard.sizing.distributed import CAREFUL, checkpoint_bytes, fits, impossible_training, largest_micro_batch, total, train_memory
 from steelyard.sizing.need import Figure
+from steelyard.sizing.serving import GIB
 from steelyard.sizing.train_layout import Checkpointing, Recipe, Sharding, TrainLayout
 from steelyard.sizing.training_time import operations, slowdown, step_time, utilisation
 from steelyard.units import format_duration, format_money
 
-TENSOR = (1, 2, 4, 8)
 NODES = (1, 2, 4, 8, 16, 32, 64)
 WAYS: tuple[tuple[Sharding, Checkpointing], ...] = (("ddp", "none"), ("ddp", "full"), ("zero3", "none"), ("zero3", "full"))
 """From the one that talks least to the one that needs least memory."""
 ASSUMED_BATCH, ASSUMED_SEQUENCE = 64, 2048
 MILLION = 1_000_000
 """Tokens that are priced where nobody knows how many there are."""
-GIB = 1024**3
 LONG_RUN = 1000 * 3600 * 1_000_000
 """Microseconds of work over which interruptions are averaged where nobody knows how long a training is."""
 MOST_AT_ONCE = 4096
@@ -100,8 +100,8 @@ class Fitting:
         if self.impossible or self.device_memory is None:
             return self.smallest
         share = self.need.batch // self.smallest.data
-        sizes = divisors(share)
-        return replace(self.smallest, micro_batch=largest_micro_batch(self.need.model, self.smallest, self.device_memory, sizes) or 1)
+        most = largest_micro_batch(self.need.model, self.smallest, self.device_memory, divisors(share))
+        return replace(self.smallest, micro_batch=most or 1)
 
     @once
     def memory(self) -> Mapping[str, Figure]:
@@ -160,8 +160,7 @@ class TrainOption:
 
     @property
     def price_micro_hour(self) -> int | None:
-        each = self.offer.price_micro_hour
-        return None if each is None else each * self.nodes
+        return self.offer.price_of(self.nodes)
 
     @once
     def work(self) -> Figure | None:
