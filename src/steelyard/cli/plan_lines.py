@@ -110,9 +110,9 @@ def serve_lines(option: ServeOption) -> Iterator[str]:
     carried = replica.capacity
     assert carried is not None  # noqa: S101
     low, likely, high = option.carries
-    at_once = f"{carried.most} at once, held by its {carried.limit}"
+    at_most = f"{carried.most} at once, held by its {carried.limit}"
     held = f"its KV cache holds {replica.held.likely:,} ({replica.held.low:,} to {replica.held.high:,})"
-    yield labelled("", f"one replica carries {likely:.3g} ({low:.3g} to {high:.3g}) requests a second, {at_once}; {held}")
+    yield labelled("", f"one replica carries {likely:.3g} ({low:.3g} to {high:.3g}) requests a second, {at_most}; {held}")
     at_peak = f", {option.replicas_at_peak} at the peak" if option.replicas_at_peak > option.replicas else ""
     yield labelled("goes to", f"{where(option)}   {count(option.replicas, 'replica')}{at_peak}")
     million = ""
